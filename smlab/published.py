@@ -1,0 +1,70 @@
+"""The published tables that we stand beside, read from `notebooks/evidence.toml`.
+
+A figure may stand beside a published one only under the same protocol, so `beside` gives the published rows
+only to a notebook whose own parameters are those of the table.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from smlab import catalog
+from smlab.checks import DataError, SmlabError, UsageError, nearest
+
+KEYS = ("title", "notebook", "parameters", "protocol", "source", "columns", "ours", "target", "published")
+
+
+def tables() -> dict[str, dict[str, Any]]:
+    """Read every table, checked for its form: name → table as in the file.
+
+    Raises
+    ------
+    DataError : the file is no TOML, or a table misses a key; with the file and the table's name
+    """
+    root = catalog.project_root()
+    if root is None:
+        raise SmlabError("no notebooks folder here or above: change to the smlab folder, or set SMLAB_ROOT to it")
+    return read(root / "notebooks" / "evidence.toml")
+
+
+@cache
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """Read and check one evidence file."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(path, f"is not valid TOML: {error}") from None
+    for name, table in found.items():
+        missing = [key for key in KEYS if key not in table] if isinstance(table, dict) else list(KEYS)
+        if missing:
+            raise DataError(path, f"must have {', '.join(missing)}", column=name)
+    return found
+
+
+def table(name: str) -> dict[str, Any]:
+    """Give the table called `name`; UsageError with the nearest name otherwise."""
+    known = tables()
+    if name not in known:
+        raise UsageError(f"unknown table {name!r}: {nearest(name, known)}")
+    return known[name]
+
+
+def of_notebook(notebook: str) -> dict[str, dict[str, Any]]:
+    """Give the tables that `notebook` produces."""
+    return {name: found for name, found in tables().items() if found["notebook"] == notebook}
+
+
+def beside(name: str, **parameters: object) -> list[dict[str, Any]]:
+    """Give the published rows of a table if `parameters` are its protocol's, else an empty list.
+
+    Every protocol parameter of the table has to be passed, so that none is forgotten.
+    """
+    found = table(name)
+    if set(parameters) != set(found["parameters"]):
+        raise UsageError(f"beside({name!r}) compares {', '.join(found['parameters'])}; got {', '.join(parameters)}")
+    return found["published"] if found["parameters"] == parameters else []

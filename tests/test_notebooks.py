@@ -1,0 +1,122 @@
+"""Every notebook, found by glob: its form, and a real run of it on the sample data."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from smlab import parameters
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def cells(path: Path, kind: str | None = None) -> list[dict]:
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [c for c in found if kind in (None, c["cell_type"])]
+
+
+def source(cell: dict) -> str:
+    return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+
+
+def headings(path: Path) -> list[str]:
+    found = []
+    for cell in cells(path, "markdown"):
+        found += re.findall(r"^#+ .*$", source(cell), re.MULTILINE)
+    return found
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@each
+def test_name_is_a_number_and_words(path):
+    assert re.fullmatch(r"\d\d(_[a-z0-9]+)+", path.stem)
+
+
+@each
+def test_no_outputs_and_no_run_metadata_are_committed(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    assert set(notebook["metadata"]) <= {"kernelspec", "language_info"}
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert "version" not in notebook["metadata"].get("language_info", {})
+    for cell in notebook["cells"]:
+        assert not cell.get("outputs"), source(cell)[:60]
+        assert cell.get("execution_count") is None
+        assert set(cell["metadata"]) <= {"tags"}, cell["metadata"]
+        assert cell.get("id"), "cell without an id"
+
+
+@each
+def test_one_parameters_cell_with_typed_commented_literals(path):
+    tagged = [c for c in cells(path) if "parameters" in c["metadata"].get("tags", [])]
+    assert len(tagged) == 1
+    found = parameters.read(path)
+    assert found
+    assert all("=" not in p.comment for p in found), "papermill reads no parameter whose comment holds ="
+
+
+@each
+def test_parameters_follow_the_only_imports(path):
+    code = cells(path, "code")
+    at = next(i for i, c in enumerate(code) if "parameters" in c["metadata"].get("tags", []))
+    assert at == 1, "one cell of imports, then the parameters"
+    for cell in code[1:]:
+        tree = ast.parse(re.sub(r"^%.*$", "", source(cell), flags=re.MULTILINE))
+        assert not [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)], source(cell)
+
+
+@each
+def test_title_is_a_question_and_the_last_section_references(path):
+    found = headings(path)
+    assert found[0].startswith("# ") and found[0].endswith("?")
+    assert found[-1].lstrip("# ").lower() == "references"
+    assert sum(h.startswith("# ") for h in found) == 1
+
+
+@each
+def test_limits_come_before_the_references(path):
+    assert any(h.startswith("## ") and "limit" in h.lower() for h in headings(path))
+
+
+@each
+def test_code_cells_are_short_and_define_little(path):
+    code = [source(c) for c in cells(path, "code") if "parameters" not in c["metadata"].get("tags", [])]
+    lengths = [len([line for line in text.splitlines() if line.strip()]) for text in code]
+    assert max(lengths) <= 15
+    assert sorted(lengths)[len(lengths) // 2] <= 6
+    for text in code:
+        for node in ast.walk(ast.parse(re.sub(r"^%.*$", "", text, flags=re.MULTILINE))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                assert (node.end_lineno or 0) - node.lineno < 10, f"{node.name} belongs in smlab"
+
+
+@each
+def test_equations_are_numbered_once_and_in_order(path):
+    text = "\n".join(source(c) for c in cells(path, "markdown"))
+    numbers = [int(n) for n in re.findall(r"\\tag\{(\d+)\}", text)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers, "a notebook derives what it uses"
+
+
+@each
+def test_results_are_recorded_and_every_figure_has_alt_text(path):
+    text = "\n".join(source(c) for c in cells(path, "code"))
+    calls = [n for n in ast.walk(ast.parse(re.sub(r"^%.*$", "", text, flags=re.MULTILINE))) if isinstance(n, ast.Call)]
+    named = [(n.func.id if isinstance(n.func, ast.Name) else getattr(n.func, "attr", ""), n) for n in calls]
+    assert any(name == "record" for name, _ in named)
+    shows = [node for name, node in named if name == "show"]
+    assert shows and all(any(k.arg == "alt" for k in node.keywords) for node in shows)
+
+
+@each
+def test_no_path_of_a_machine_and_no_word_of_the_workshop(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w./])/(home|root|work|Users|tmp)/", text)
