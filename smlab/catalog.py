@@ -148,7 +148,10 @@ def get(
 
 def remove(name: str) -> int:
     """Delete a dataset from the cache and give the bytes freed; the user's own copies stay."""
-    return cache.remove(cache_dir(), _valid(name))
+    try:
+        return cache.remove(cache_dir(), _valid(name))
+    except OSError as error:
+        raise SmlabError(f"cannot remove {name} from the cache {cache_dir()} ({error})") from error
 
 
 def _valid(name: str) -> str:
@@ -208,8 +211,9 @@ def _survey(name: str, path: Path, origin: str) -> Located:
         raise DataError(
             path, f"must hold one of {layouts.KNOWN} (in it, in a folder {name}/ or in a zip file)"
         )
-    everything = [archives.Member(p) for p in sorted(path.rglob("*")) if p.is_file()] if path.is_dir() else []
-    return Located(name, path, origin, _fingerprint(everything or [archives.Member(path)]))
+    inside = {str(p.relative_to(path)): p for p in path.rglob("*") if p.is_file()} or {path.name: path}
+    hashes = {key: archives.Member(p).sha256() for key, p in inside.items() if p.is_file()}
+    return Located(name, path, origin, cache.fingerprint(hashes))
 
 
 def _places(name: str, path: Path) -> Iterator[list[archives.Member]]:

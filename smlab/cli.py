@@ -264,10 +264,12 @@ def relative(path: Path) -> Path:
 def sweep_notebook(options: argparse.Namespace) -> int:
     from smlab import runs
 
-    path = runs.find_notebook(options.notebook)
+    path, values = runs.find_notebook(options.notebook), given_values(options.given)
+    if not values:
+        raise UsageError(f"nothing to vary: smlab sweep {options.notebook} -p NAME=VALUE,VALUE …")
     done = runs.sweep(
         path,
-        given_values(options.given),
+        values,
         runs_dir=runs_folder(options),
         data_dir=options.data_dir,
         offline=options.offline,
@@ -276,6 +278,7 @@ def sweep_notebook(options: argparse.Namespace) -> int:
         force=options.force,
         after=finish_report,
     )
+    print(f"\nTable: {relative(Path(done[0]['sweep']) / 'table.csv')}")
     return close(done, runs_folder(options))
 
 
@@ -380,3 +383,7 @@ def check_health(options: argparse.Namespace) -> int:
     checks = doctor.examine(runs_folder(options))
     print(doctor.as_text(checks))
     return 1 if any(check.state == doctor.BAD for check in checks) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from smlab import catalog, published, runs
-from smlab.checks import DataAbsent, SmlabError
+from smlab import catalog, pages, published, runs
+from smlab.checks import SmlabError
 
 HOLDS, FALLS_SHORT, ABSENT = 0, 1, 3
 
@@ -23,44 +24,49 @@ def gather(
     data_dir: Path | None = None,
     offline: bool = False,
     after: Callable[[Path], object] | None = None,
+    display: bool = True,
 ) -> list[dict[str, Any]]:
-    """Run the notebooks of the named tables, or take their finished runs, and compare.
+    """Run the notebooks of the named tables side by side, or take their finished runs, and compare.
+
+    Parameters
+    ----------
+    offline : take only data that is on this machine; nothing is fetched
+    after, display : as for `runs.run`
 
     Returns
     -------
-    One dict per name: the table's facts, `rows` (ours first, then published; best first), `target`, `reached`
-    (the figure that counts, with its interval), `holds` (None where it could not be run), `code`, `run`, `why`
+    One dict per name: the table's facts, `rows` (best first; `ours` says whose), `reached` (the figure that
+    counts, with its interval), `holds` (None where it could not be run, `why` says so), `code`, `run`
     """
-    return [
-        compare(name, runs_dir=runs_dir, data_dir=data_dir, offline=offline, after=after) for name in names
-    ]
+    results = [facts_of(name) for name in names]
+    jobs = {}
+    for result in results:
+        dataset = result["parameters"].get("dataset")
+        if offline and dataset and catalog.locate(dataset, data_dir=data_dir) is None:
+            hint = f"smlab data get {dataset}, or name your own copies with --data-dir"
+            result["why"] = f"{dataset} is not on this machine: {hint}"
+        else:
+            where: dict[str, Any] = {"runs_dir": runs_dir, "data_dir": data_dir, "progress": display}
+            jobs[result["name"]] = runs.plan(result["notebook"], result["parameters"], **where)
+    done = dict(zip(jobs, runs.run(list(jobs.values()), after=after, display=display), strict=True))
+    return [compare(result, done[result["name"]]) if result["name"] in done else result for result in results]
 
 
-def compare(
-    name: str,
-    *,
-    runs_dir: Path | None,
-    data_dir: Path | None,
-    offline: bool,
-    after: Callable[[Path], object] | None,
-) -> dict[str, Any]:
-    """Make one table; data that cannot be had is an answer (`code` 3), not an error."""
+def facts_of(name: str) -> dict[str, Any]:
+    """Start the result of a table: its facts, and that nothing has been run."""
     table = published.table(name)
-    result: dict[str, Any] = {"name": name, "rows": [], "holds": None, "code": ABSENT, "run": None, "why": None}
-    result |= {key: table[key] for key in ("title", "protocol", "source", "target", "notebook", "parameters")}
-    result["columns"] = list(table["columns"])
-    dataset = table["parameters"].get("dataset")
-    if offline and dataset and catalog.locate(dataset, data_dir=data_dir) is None:
-        return result | {"why": f"{dataset} is not here: smlab data get {dataset}, or name your copies with --data-dir"}
-    try:
-        job = runs.plan(table["notebook"], table["parameters"], runs_dir=runs_dir, data_dir=data_dir)
-        run = runs.run([job], after=after)[0]
-    except DataAbsent as error:
-        return result | {"why": str(error)}
-    if run["status"] != "ok":
-        why = (run.get("error") or {}).get("message", run["status"])
-        return result | {"why": why, "code": ABSENT if run.get("data_absent") else FALLS_SHORT, "run": run["id"]}
-    return result | judge(table, run)
+    keys = ("title", "notebook", "parameters", "protocol", "source", "target")
+    result = {"name": name, **{key: table[key] for key in keys}, "columns": list(table["columns"])}
+    return result | {"rows": [], "reached": None, "holds": None, "code": ABSENT, "run": None, "why": None}
+
+
+def compare(result: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the result from the run; data that could not be had is an answer (code 3), not an error."""
+    result = result | {"run": run["id"], "folder": run["folder"]}
+    if run["status"] == "ok":
+        return result | judge(published.table(result["name"]), run)
+    why = (run.get("error") or {}).get("message") or run["status"]
+    return result | {"why": why, "code": ABSENT if run.get("data_absent") else run["exit_code"]}
 
 
 def judge(table: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
@@ -77,8 +83,6 @@ def judge(table: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
         "reached": reached,
         "holds": holds,
         "code": HOLDS if holds else FALLS_SHORT,
-        "run": run["id"],
-        "folder": str(run["folder"]),
     }
 
 
@@ -141,3 +145,16 @@ def as_text(result: dict[str, Any]) -> str:
     if result.get("folder"):
         parts.append(f"  report: {result['folder']}/report.html")
     return "\n".join(parts)
+
+
+def write_page(results: Sequence[dict[str, Any]], runs_dir: Path) -> Path:
+    """Write `evidence.html` of all results beside the index and return its path."""
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    rows = [dict(result, verdict=verdict(result), link=link(result, runs_dir)) for result in results]
+    html = pages.environment().get_template("evidence.html.j2").render(results=rows, cell=cell)
+    return pages.write_atomically(runs_dir / "evidence.html", html)
+
+
+def link(result: dict[str, Any], runs_dir: Path) -> str:
+    report = Path(result.get("folder") or runs_dir) / "report.html"
+    return "./" + quote(report.relative_to(runs_dir).as_posix()) if report.is_relative_to(runs_dir) else ""

@@ -149,10 +149,11 @@ def memory(megabytes: object) -> str:
 
 
 def metrics(run: Mapping[str, Any]) -> list[Metric]:
-    """Return the recorded figures in their order, the headline first."""
+    """Return the recorded figures: the headline, those named like it (`ease_ndcg`, `ease_map`), the rest."""
     recorded = _dict(run.get("metrics"))
-    headline = run.get("headline")
-    names = sorted(recorded, key=lambda name: name != headline)
+    headline = str(run.get("headline") or "")
+    family = headline.rpartition("_")[0] + "_"
+    names = sorted(recorded, key=lambda name: (name != headline, not str(name).startswith(family)))
     return [_metric(str(name), recorded[name]) for name in names]
 
 
@@ -174,8 +175,8 @@ def headline(run: Mapping[str, Any]) -> Metric | None:
 
 
 def references(run: Mapping[str, Any]) -> list[Metric]:
-    """Return the published figures that stand beside the headline, largest first."""
-    known = _dict(run.get("reference"))
+    """Return the published figures that stand beside the headline, largest first; none beside sample data."""
+    known = {} if run.get("offline") else _dict(run.get("reference"))
     shown = [_metric(str(name), value, ours=False) for name, value in known.items()]
     return sorted(shown, key=lambda metric: -(metric.value if metric.value is not None else -math.inf))
 

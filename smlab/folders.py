@@ -140,12 +140,13 @@ def write_run(folder: Path, run: dict[str, Any]) -> None:
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:
-    """Read the `run.json` of a folder; None where there is none or it cannot be read."""
+    """Read the `run.json` of a folder; None where there is none or it is not one of ours."""
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return run if isinstance(run, dict) and "status" in run and "id" in run else None
+    known = isinstance(run, dict) and {"id", "notebook", "status", "exit_code", "started"} <= set(run)
+    return run if known else None
 
 
 def finished(job: Job) -> dict[str, Any] | None:
@@ -245,7 +246,7 @@ def check_writable(runs_dir: Path) -> None:
 
 
 def history(runs_dir: Path) -> list[dict[str, Any]]:
-    """Return all runs under `runs_dir`, oldest first, each with its `folder`.
+    """Return all runs under `runs_dir`, latest first, each with its `folder`.
 
     A run whose `run.json` cannot be read is left out; one that says "running" although its lock is free was
     killed.
@@ -256,7 +257,7 @@ def history(runs_dir: Path) -> list[dict[str, Any]]:
         if run is not None and not path.parent.name.startswith(".old-"):
             found.append({**run, "folder": str(path.parent)})
     found = [r if r["status"] != "running" or is_locked(r) else ended(r, "killed", KILLED) for r in found]
-    return sorted(found, key=lambda r: str(r.get("started")))
+    return sorted(found, key=lambda r: str(r.get("started")), reverse=True)
 
 
 KILLED = {"cell": None, "name": "killed", "message": "the runner was killed"}

@@ -33,6 +33,7 @@ from papermill.exceptions import PapermillExecutionError
 from smlab.endings import Facts, Outcome, judged
 from smlab.folders import write_atomic
 from smlab.sessions import NEVER_DROP, KernelManager, Notify, Session, close
+from smlab.streams import joined
 
 SAVE_EVERY = 3.0  # seconds between two savings of a partial notebook
 HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
@@ -71,6 +72,11 @@ class Manager(NotebookExecutionManager):
         self.failed_unasked = self.session.reason is None
         super().cell_exception(cell, cell_index, **kwargs)
 
+    def cell_complete(self, cell: Any, cell_index: int | None = None, **kwargs: Any) -> None:
+        if cell.get("outputs"):
+            cell.outputs = joined(cell.outputs)
+        super().cell_complete(cell, cell_index, **kwargs)
+
     def autosave_cell(self, **kwargs: Any) -> None:
         self.save()
 
@@ -96,8 +102,6 @@ class Manager(NotebookExecutionManager):
         state["duration"] = (self.end_time - self.start_time).total_seconds()
         for cell in self.nb.cells:
             cell.metadata.papermill.setdefault("status", self.PENDING)
-            if cell.metadata.papermill["status"] == self.FAILED and cell.get("outputs"):
-                cell.outputs = coalesced(cell.outputs)
         self.save(now=True)
 
     def failed(self) -> bool:
@@ -112,21 +116,6 @@ class Manager(NotebookExecutionManager):
             return None
         before = self.cells[: self.current]
         return self.current + 1 - sum("injected-parameters" in c.metadata.get("tags", []) for c in before)
-
-
-def coalesced(outputs: list[Any]) -> list[Any]:
-    """Join neighbouring pieces of the same stream, as nbclient does for cells that end."""
-    joined: list[Any] = []
-    for output in outputs:
-        if (
-            joined
-            and output.output_type == "stream" == joined[-1].output_type
-            and output.name == joined[-1].name
-        ):
-            joined[-1].text += output.text
-        else:
-            joined.append(output)
-    return joined
 
 
 class Client(PapermillNotebookClient):
@@ -192,7 +181,6 @@ class Engine(NBClientEngine):
             startup_timeout=120,
             iopub_timeout=60,
             shell_timeout_interval=1,
-            coalesce_streams=True,
             extra_arguments=[f"--IPKernelApp.exec_lines={NEVER_DROP}"],
             log=logging.getLogger("papermill"),
         )

@@ -222,7 +222,7 @@ def check_union(kind: Kind, value: Any) -> Any:
 
 
 def not_a(kind: Kind, value: object) -> Mismatch:
-    article = "an" if kind.name == "int" else "a"
+    article = "an" if str(kind).startswith("int") else "a"
     if kind.name == "float" and str(value).strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
         article = "a finite"
     return Mismatch(f"{shorten(repr(value))} is not {article} {kind}")

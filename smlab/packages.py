@@ -100,7 +100,7 @@ def pip_settings() -> PipSettings:
     return _ask_pip(relevant)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=32)
 def _ask_pip(environment: tuple[tuple[str, str], ...]) -> PipSettings:
     asked = subprocess.run([sys.executable, "-P", "-c", _ASK_PIP], capture_output=True, text=True, timeout=60)
     if asked.returncode:

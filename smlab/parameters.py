@@ -174,7 +174,8 @@ def resolve(parameters: Sequence[Parameter], given: Mapping[str, object], notebo
     known = {p.name: p for p in parameters}
     for name in given:
         if name not in known:
-            raise UsageError(f"unknown parameter {name!r} of {notebook}: {nearest(name, known)}")
+            hint = nearest(name, known) if known else "it has no parameters"
+            raise UsageError(f"unknown parameter {name!r} of {notebook}: {hint}")
     return {p.name: value_of(p, given[p.name]) if p.name in given else p.default for p in parameters}
 
 
@@ -183,18 +184,13 @@ def value_of(parameter: Parameter, value: object) -> Any:
 
 
 def help_text(notebook_title: str, parameters: Sequence[Parameter]) -> str:
-    """Return an aligned table of name, type, default and comment.
+    """Return each parameter as it is declared, with its comment below.
 
-    >>> print(help_text("Demo", [Parameter("k", "int", 10, "neighbours"), Parameter("name", "str", "a",
-        "who")]))
+    >>> print(help_text("Demo", [Parameter("k", "int", 10, "neighbours")]))
     Demo
     <BLANKLINE>
-      k     int  10   neighbours
-      name  str  'a'  who
+      k: int = 10
+          neighbours
     """
-    rows = [(p.name, p.annotation, repr(p.default), p.comment) for p in parameters]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
-    lines = [
-        "  " + "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in rows
-    ]
+    lines = [f"  {p.name}: {p.annotation} = {p.default!r}\n      {p.comment}" for p in parameters]
     return "\n".join([notebook_title, "", *lines])

@@ -110,11 +110,13 @@ def plan(
     path = find_notebook(notebook)
     text, offline = path.read_text(encoding="utf-8-sig"), is_offline() if offline is None else offline
     content = parameters.load(path)
-    values = parameters.resolve(parameters.read_cells(content, path), given or {}, path.stem)
+    has_cell = any("parameters" in parameters.tags(cell) for cell in content["cells"])
+    known = parameters.read_cells(content, path) if has_cell else []  # a notebook may have none
+    values = parameters.resolve(known, given or {}, path.stem)
     data, problem = dataset(values, offline, data_dir, progress)
     modules, packages = imported(content)
     return Job(
-        id=run_id(content, modules, values, (data or {}).get("fingerprint"), offline),
+        id=run_id(path.stem, content, modules, values, (data or {}).get("fingerprint"), offline),
         notebook=path.stem,
         title=title_of(content, path),
         path=path,
@@ -180,6 +182,7 @@ def licence(name: str) -> str | None:
 
 
 def run_id(
+    name: str,
     notebook: Mapping[str, Any],
     modules: Mapping[str, str],
     values: Mapping[str, Any],
@@ -198,7 +201,7 @@ def run_id(
     fingerprint : of the data
     """
     cells = [(c.get("cell_type"), parameters.source(c), parameters.tags(c)) for c in notebook["cells"]]
-    decisive = [cells, sorted(modules.items()), sorted(values.items()), fingerprint, offline]
+    decisive = [name, cells, sorted(modules.items()), sorted(values.items()), fingerprint, offline]
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
 
 

@@ -43,7 +43,18 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
         missing = [key for key in KEYS if key not in table] if isinstance(table, dict) else list(KEYS)
         if missing:
             raise DataError(path, f"must have {', '.join(missing)}", column=name)
+        if wrong := trouble(table["target"], table):
+            raise DataError(path, f"target {wrong}", column=name)
     return found
+
+
+def trouble(target: dict[str, Any], table: dict[str, Any]) -> str | None:
+    """Say what keeps a table's target from being judged, or None."""
+    if target.get("model") not in table["ours"]:
+        return f"names the model {target.get('model')!r}, which ours does not have"
+    if target.get("column") not in table["columns"]:
+        return f"names the column {target.get('column')!r}, which columns does not have"
+    return None if ("at_least" in target) != ("at_most" in target) else "must have at_least or at_most"
 
 
 def table(name: str) -> dict[str, Any]:
@@ -66,5 +77,5 @@ def beside(name: str, **parameters: object) -> list[dict[str, Any]]:
     """
     found = table(name)
     if set(parameters) != set(found["parameters"]):
-        raise UsageError(f"beside({name!r}) compares {', '.join(found['parameters'])}; got {', '.join(parameters)}")
+        raise UsageError(f"beside({name!r}) compares {', '.join(found['parameters'])}; got {', '.join(parameters) or 'nothing'}")
     return found["published"] if found["parameters"] == parameters else []

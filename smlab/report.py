@@ -35,7 +35,8 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
-_MODULES = ("facts", "formulas", "listing", "outputs", "prose", "report", "sanitize")
+_TEMPLATES = ("page.css", "report.css", "report.html.j2")
+_MODULES = ("facts", "formulas", "listing", "mathml", "outputs", "prose", "report", "sanitize")
 
 
 class ReportExporter(HTMLExporter):
@@ -244,6 +245,6 @@ def generator() -> str:
     """Return the version of smlab and a short hash of everything that shapes the page."""
     digest = hashlib.sha256()
     modules = [Path(__file__).with_name(f"{name}.py") for name in _MODULES]
-    for path in sorted([*TEMPLATES.iterdir(), *modules]):
+    for path in [*(TEMPLATES / name for name in _TEMPLATES), *modules]:
         digest.update(path.read_bytes())
     return f"smlab {smlab.__version__}; template {digest.hexdigest()[:10]}"

@@ -87,7 +87,7 @@ def outcomes(
     jobs: Sequence[Job], parallel: int | None, timeout: float | None, force: bool, shown: screen.Screen
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each job's index and run: first those that need no kernel, then the others as they end."""
-    fresh: dict[str, list[int]] = {}
+    fresh: dict[Path, list[int]] = {}
     for index, job in enumerate(jobs):
         finished = None if force else folders.finished(job)
         if finished:
@@ -95,7 +95,7 @@ def outcomes(
         elif job.problem:
             yield index, refused(job)
         else:
-            fresh.setdefault(job.id, []).append(index)  # the same run asked for twice is done once
+            fresh.setdefault(job.final, []).append(index)  # the same run asked for twice is done once
     if not fresh:
         return
     pool.warm()
@@ -110,7 +110,7 @@ def outcomes(
     workers_pool = pool.Pool([jobs[i] for i in firsts], size, options, tell)
     with workers_pool.signals():
         for index, one in workers_pool.run():
-            for same in fresh[jobs[firsts[index]].id]:
+            for same in fresh[jobs[firsts[index]].final]:
                 yield same, one
 
 

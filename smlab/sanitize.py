@@ -183,17 +183,29 @@ def tables(html: str) -> str:
 
 
 _INNERMOST = re.compile(r"<table\b(?:(?!<table\b).)*?</table>", re.DOTALL)
+_ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
 _BETWEEN = re.compile(r">\n\s*<")
 _CELL = re.compile(r"<(t[dh])([^>]*)>(.*?)</\1>", re.DOTALL)
 
 
 def _table(html: str) -> str:
-    rows = re.findall(r"<tr\b.*?</tr>", html, re.DOTALL)
+    html = _without_counter(html)
+    rows = _ROW.findall(html)
     if "span=" in html or len({len(_CELL.findall(row)) for row in rows}) > 1:
         return _marked(html, lambda cell, _: cell[1] == "td" and _is_number(cell[3]))
     columns = zip(*(_CELL.findall(row) for row in rows), strict=True)
     numeric = [_is_numeric([text for tag, _, text in column if tag == "td"]) for column in columns]
-    return re.sub(r"<tr\b.*?</tr>", lambda m: _marked(m[0], lambda _, at: numeric[at]), html, flags=re.DOTALL)
+    return _ROW.sub(lambda m: _marked(m[0], lambda _, at: numeric[at]), html)
+
+
+def _without_counter(html: str) -> str:
+    """Drop the first column where it only counts the rows from 0, as an unnamed pandas index does."""
+    cells = [_CELL.findall(row) for row in _ROW.findall(html)]
+    first = [(row[0][0], _text(row[0][2])) for row in cells if row]
+    counted = [("th", ""), *(("th", str(number)) for number in range(len(cells) - 1))]
+    if "span=" in html or len(first) < 2 or first != counted or any(len(row) < 2 for row in cells):
+        return html
+    return _ROW.sub(lambda row: _CELL.sub("", row[0], count=1), html)
 
 
 def _marked(html: str, is_number: Callable[[re.Match[str], int], bool]) -> str:

@@ -69,7 +69,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One public dataset; `files` are the official files that the cache holds, each with its SHA-256."""
+    """One public dataset.
+
+    Parameters
+    ----------
+    name, title, licence, citation, homepage : for people
+    rows : number of ratings
+    files : the official files that the cache holds, each with its SHA-256 (None where no owner publishes one)
+    unpacked : bytes that the members of its archives may hold together, with room
+    sources : in order of preference
+    """
 
     name: str
     title: str

@@ -34,8 +34,9 @@ def as_cell(cell: str | dict[str, Any]) -> dict[str, Any]:
 def make_notebook(tmp_path: Path) -> Make:
     """Return a function that writes a notebook and returns its path.
 
-    `make_notebook("01_demo.ipynb", "# Title", "print(k)", parameters="k: int = 1  # how many")`: a string that begins
-    with `#` is a Markdown cell, any other a code cell; a dict is a cell. The parameters come after the first cell.
+    `make_notebook("01_demo.ipynb", "# Title", "print(k)", parameters="k: int = 1  # what")`: a string that begins
+    with `#` is a Markdown cell, any other a code cell; a dict is a cell. The parameters come after a
+    first Markdown cell, or first.
     """
 
     def make(name: str, *cells: str | dict[str, Any], parameters: str | None = None) -> Path:
@@ -46,7 +47,12 @@ def make_notebook(tmp_path: Path) -> Make:
         for index, cell in enumerate(built):
             cell["id"] = f"cell-{index}"
         kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook = {"cells": built, "metadata": {"kernelspec": kernelspec}, "nbformat": 4, "nbformat_minor": 5}
+        notebook = {
+            "cells": built,
+            "metadata": {"kernelspec": kernelspec},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(notebook), encoding="utf-8")

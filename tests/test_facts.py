@@ -89,3 +89,12 @@ def test_fields_of_the_wrong_kind_do_not_crash_the_page(junk: object) -> None:
     assert headline is None or headline.name == "a"
     assert all(isinstance(text, str) for _, text in facts.environment(run))
     facts.metrics(run), facts.references(run), facts.parameters(run), facts.trouble(run)
+
+
+def test_no_published_figure_stands_beside_sample_data() -> None:
+    assert facts.references(RUN | {"offline": True}) == [] and len(facts.references(RUN)) == 2
+
+
+def test_figures_of_the_same_model_follow_the_headline() -> None:
+    run = {"headline": "ease_ndcg", "metrics": {"knn_map": 1, "ease_map": 2, "ease_ndcg": 3, "users": 4}}
+    assert [metric.name for metric in facts.metrics(run)] == ["ease_ndcg", "ease_map", "knn_map", "users"]

@@ -9,12 +9,50 @@ import re
 import shutil
 import subprocess
 import time
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from test_report import HOSTILE, RUN, Page
 
 from smlab.index import write_index
+
+HOSTILE = [
+    "<script>document.body.dataset.hit = 1</script>",
+    '<img src=x onerror="document.body.dataset.hit = 1">',
+    "</title></style><script>document.body.dataset.hit = 1</script>",
+    "\u202egnp.exe",
+    "javascript:alert(1)",
+]
+RUN = {
+    "id": "3f9c2ab81d04",
+    "notebook": "03_cf",
+    "title": "Who will like what?",
+    "status": "ok",
+    "given": {"reg": 300.0},
+    "metrics": {"nDCG@10": {"value": 0.48712, "low": 0.4735, "high": 0.5004}, "users": 943},
+    "headline": "nDCG@10",
+    "reference": {"BiVAE": 0.4687, "BPR": 0.445},
+    "offline": False,
+    "started": "2026-11-22T14:03:09+00:00",
+    "seconds": 12.34,
+    "error": None,
+}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text, as a browser would see them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
 
 
 def add(runs: Path, notebook: str, name: str, **changes: object) -> Path:
@@ -140,9 +178,7 @@ def test_the_best_of_an_error_is_the_lowest(tmp_path: Path) -> None:
     assert re.findall(r'<tr class="best"><td>(\w)</td>', page_of(tmp_path)) == ["b"]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"a,b\n\x00", b"a\n1,2,3\n", b'"open', b"\xff"]
-)
+@pytest.mark.parametrize("content", [b"", b"{", b"a,b\n\x00", b"a\n1,2,3\n", b'"open', b"\xff"])
 def test_a_broken_sweep_does_not_break_the_page(tmp_path: Path, content: bytes) -> None:
     folder = sweep_of(tmp_path, "a", "")
     (folder / "table.csv").write_bytes(content)

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from conftest import Make, code
 
 from smlab import endings, kernels, sessions
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
+Make = Callable[..., Path]
+ALLOWED = {
+    "cell_type": "code",
+    "metadata": {"tags": ["raises-exception"]},
+    "source": "1/0",
+    "outputs": [],
+    "execution_count": None,
+}
 
 
 class Done:
@@ -99,24 +107,28 @@ def test_sys_exit_fails_the_run_whatever_its_code(make_notebook: Make, call: str
 
 
 def test_allowed_error_is_no_failure(make_notebook: Make):
-    done = execute(make_notebook("n.ipynb", code("1/0", "raises-exception"), "print(2)"))
+    done = execute(make_notebook("n.ipynb", ALLOWED, "print(2)"))
     assert done.outcome.status == "ok"
     assert done.states == ["completed", "completed"]
     assert done.printed(1) == "2\n"
 
 
 def test_error_after_an_allowed_one_is_the_one_that_is_named(make_notebook: Make):
-    done = execute(make_notebook("n.ipynb", code("1/0", "raises-exception"), "{}['a']"))
+    done = execute(make_notebook("n.ipynb", ALLOWED, "{}['a']"))
     assert done.outcome.error is not None
     assert (done.outcome.error["cell"], done.outcome.error["name"]) == (2, "KeyError")
 
 
 def test_killed_kernel_is_called_killed_and_hints_at_the_memory(make_notebook: Make):
-    done = execute(make_notebook("n.ipynb", "import os\nprint('here', flush=True)\nos.kill(os.getpid(), 9)", "2"))
+    done = execute(
+        make_notebook("n.ipynb", "import os\nprint('here', flush=True)\nos.kill(os.getpid(), 9)", "2")
+    )
     assert done.outcome.status == "killed"
     assert done.outcome.exit_code == 137
     assert done.outcome.error is not None
-    pattern = r"the kernel was killed by SIGKILL in cell 1; its memory peaked at \d+ MB of this machine's [\d,]+ MB"
+    pattern = (
+        r"the kernel was killed by SIGKILL in cell 1; its memory peaked at \d+ MB of this machine's [\d,]+ MB"
+    )
     assert re.match(pattern, done.outcome.error["message"])
     assert done.states == ["failed", "pending"]
     assert done.notebook["metadata"]["papermill"]["exception"] is True
@@ -161,7 +173,7 @@ def test_timeout_stops_the_cell_and_keeps_its_traceback(make_notebook: Make):
 
 def test_cell_that_will_not_stop_is_killed(make_notebook: Make, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sessions, "GRACE", 0.5)
-    stubborn = "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        pass"
+    stubborn = "import time\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: pass"
     done = execute(make_notebook("n.ipynb", stubborn), timeout=1.5)
     assert done.outcome.status == "timeout"
     assert done.states == ["failed"]
@@ -190,9 +202,24 @@ def test_kernel_that_prints_faster_than_we_read_loses_nothing(make_notebook: Mak
 
 
 def test_printed_pieces_of_a_dying_cell_are_joined(make_notebook: Make):
-    done = execute(make_notebook("n.ipynb", "import os\nfor i in range(50): print(i, flush=True)\nos.abort()"))
+    done = execute(
+        make_notebook("n.ipynb", "import os\nfor i in range(50): print(i, flush=True)\nos.abort()")
+    )
     assert done.outcome.status == "killed"
     assert len(done.cells[0]["outputs"]) == 1
+
+
+def test_very_long_line_takes_no_longer_than_many_short_ones(make_notebook: Make):
+    begin = time.monotonic()
+    done = execute(make_notebook("n.ipynb", "print('x' * 3_000_000)"))
+    assert time.monotonic() - begin < 10
+    assert len(done.printed(0)) == 3_000_001
+
+
+def test_text_stays_on_its_side_of_a_display_and_progress_shows_its_end(make_notebook: Make):
+    lines = "print('10%', end='\\r')\nprint('20%')\ndisplay(1)\nprint('after')"
+    outputs = execute(make_notebook("n.ipynb", lines)).cells[0]["outputs"]
+    assert [out.get("text") for out in outputs] == [["20%\n"], None, ["after\n"]]
 
 
 def test_any_text_can_be_printed_and_saved(make_notebook: Make):
@@ -202,7 +229,9 @@ def test_any_text_can_be_printed_and_saved(make_notebook: Make):
     assert done.printed(0) == text + "\n"
 
 
-def test_partial_notebook_is_saved_while_a_silent_cell_runs(make_notebook: Make, monkeypatch: pytest.MonkeyPatch):
+def test_partial_notebook_is_saved_while_a_silent_cell_runs(
+    make_notebook: Make, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(kernels, "SAVE_EVERY", 0.3)
     watch = (
         "import json, time\nfound = False\nfor _ in range(80):\n    time.sleep(0.1)\n"
@@ -222,7 +251,9 @@ def test_notebook_that_cannot_be_saved_is_a_failure(make_notebook: Make, monkeyp
     outcome = kernels.execute(path.read_text(), path, path.with_name("out.ipynb"), {})
     assert outcome.status == "failed"
     assert outcome.error is not None
-    assert outcome.error["message"] == "the disk is full: out.ipynb could not be saved (No space left on device)"
+    assert (
+        outcome.error["message"] == "the disk is full: out.ipynb could not be saved (No space left on device)"
+    )
 
 
 def test_colours_of_an_error_text_are_left_out():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 import json
@@ -11,7 +12,6 @@ import tarfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -30,9 +30,7 @@ class Index:
     """A package index on this machine: pages as HTML or JSON, files, and a record of what was asked for."""
 
     def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.as_json = self.lie = self.cut = self.redirect = False
-        self.password, self.fail, self.delay, self.asked = "", 0, 0.0, []
+        self.reset()
         index = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,6 +46,12 @@ class Index:
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         self.host = f"127.0.0.1:{self.server.server_port}"
         self.url = f"http://{self.host}/simple"
+
+    def reset(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.as_json = self.lie = self.cut = self.redirect = False
+        self.password, self.fail, self.delay = "", 0, 0.0
+        self.asked: list[str] = []
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.asked.append(request.path)
@@ -115,13 +119,18 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@functools.cache
+def shared_index() -> Index:
+    """One server for all tests: its address stays the same, so pip is asked for its settings only once."""
+    return Index()
+
+
 @pytest.fixture
-def index() -> Iterator[Index]:
-    found = Index()
+def index() -> Index:
+    found = shared_index()
+    found.reset()
     found.files[WHEEL] = wheel()
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -134,3 +134,12 @@ def test_direction_marks_are_settled_cell_by_cell() -> None:
 def test_terminal_text_is_escaped_and_a_progress_bar_shows_its_last_state() -> None:
     assert plain("<b>\x1b[32mok\x1b[0m") == '&lt;b&gt;<span class="ansi-green-fg">ok</span>'
     assert plain(" 10%\r 50%\r100%\nnext\r\n") == "100%\nnext\n"
+
+
+def test_an_index_that_only_counts_is_dropped_and_a_named_one_stays() -> None:
+    frame = pd.DataFrame({"model": ["a", "b"]})
+    assert "<td>a</td>" in tables(clean(frame._repr_html_())) and "<th>0</th>" not in tables(
+        clean(frame._repr_html_())
+    )
+    assert "<th>5</th>" in tables(clean(frame.set_axis([5, 6])._repr_html_()))
+    assert "<th>0</th>" in tables(clean(frame.rename_axis("rank")._repr_html_()))

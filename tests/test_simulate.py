@@ -1,4 +1,4 @@
-"""The simulated world holds what was planted, always the same, and the sample in the repository is made by it."""
+"""The simulated world holds what was planted, always the same; the sample in the repository is from it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,72 @@
+"""Ours beside the published: the verdict follows the figure, absent data is an answer, and every number is a run's."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from smlab import cli, evidence, published
+from tests.test_published import TABLE
+
+
+@pytest.fixture
+def project(tmp_path, make_notebook, monkeypatch, plain_environment):
+    make_notebook(
+        "notebooks/03_x.ipynb",
+        "# What next?",
+        "from smlab.results import record",
+        "record(ease_ndcg=(0.05 * k, 0.3, 0.6))",
+        parameters="k: int = 10  # places",
+    )
+    text = TABLE.replace("[demo]", "[holds]") + TABLE.replace("[demo]", "[short]").replace("k = 10", "k = 7")
+    text += TABLE.replace("[demo]", "[absent]").replace("k = 10", 'k = 10, dataset = "ml-1m"')
+    (tmp_path / "notebooks" / "evidence.toml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("SMLAB_ROOT", str(tmp_path))
+    monkeypatch.setenv("SMLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    published.read.cache_clear()
+    return tmp_path
+
+
+@pytest.mark.notebook
+def test_exit_code_says_holds_or_falls_short_or_absent(project, capsys):
+    assert cli.main(["evidence", "holds"]) == 0
+    out = capsys.readouterr().out
+    assert "* EASE  0.5000 [0.300, 0.600]" in out and "BPR   0.4400" in out
+    assert "target holds: EASE nDCG@10 0.5000 [0.300, 0.600], wanted at least 0.4" in out
+    assert cli.main(["evidence", "short", "--json"]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert result["holds"] is False and result["reached"]["value"] == pytest.approx(0.35)
+    assert [row["model"] for row in result["rows"]] == ["BPR", "EASE"]
+    assert cli.main(["evidence", "absent", "--offline"]) == 3
+    assert "ml-1m is not on this machine: smlab data get ml-1m" in capsys.readouterr().out
+
+
+@pytest.mark.notebook
+def test_all_tables_go_on_one_page_without_script(project, capsys):
+    assert cli.main(["evidence", "--all", "--offline"]) == 3
+    page = (project / "runs" / "evidence.html").read_text()
+    assert "target holds" in page and "FALLS SHORT" in page and "<script" not in page
+    assert page.count("published</td>") == 2  # the absent table shows no figures beside nothing
+
+
+def test_a_recorded_figure_that_is_missing_is_an_error_with_its_name():
+    table = {"columns": {"nDCG@10": "ndcg"}, "ours": {"EASE": "ease"}, "published": []}
+    run = {"id": "x", "notebook": "03_x", "metrics": {}}
+    table["target"] = {"model": "EASE", "column": "nDCG@10", "at_least": 0.4}
+    with pytest.raises(Exception, match="run x of 03_x recorded no 'ease_ndcg'"):
+        evidence.judge(table, run)
+
+
+def test_at_most_targets_put_the_smallest_first_and_judge_the_other_way():
+    table = {
+        "columns": {"RMSE": "rmse"},
+        "ours": {"MF": "mf"},
+        "published": [{"model": "SVD", "RMSE": 0.93}, {"model": "kNN", "RMSE": 0.98}],
+        "target": {"model": "MF", "column": "RMSE", "at_most": 0.95},
+    }
+    result = evidence.judge(table, {"id": "x", "notebook": "n", "metrics": {"mf_rmse": 0.95}})
+    assert [row["model"] for row in result["rows"]] == ["SVD", "MF", "kNN"]
+    assert result["holds"] is True
+    assert evidence.judge(table, {"id": "x", "notebook": "n", "metrics": {"mf_rmse": 0.951}})["holds"] is False
