@@ -13,10 +13,8 @@ import gzip
 import hashlib
 import io
 import lzma
-import os
 import struct
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -25,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from smlab import atomic
 from smlab.checks import SmlabError
 
 CHUNK = 1 << 20
@@ -97,9 +96,7 @@ def entries(path: Path) -> list[Member]:
         return [Member(path, name) for name in sorted(names)]
 
 
-def unpack(
-    archive: Path, members: dict[str, str], to: Path, limit_bytes: int = LIMIT_BYTES
-) -> dict[str, str]:
+def unpack(archive: Path, members: dict[str, str], to: Path, limit_bytes: int = LIMIT_BYTES) -> dict[str, str]:
     """Write the named members of a zip, wheel or tar file into the folder `to`.
 
     Parameters
@@ -222,35 +219,24 @@ def _check_name(path: Path, name: str) -> None:
 
 def _check_once(path: Path, name: str, times: int) -> None:
     if times != 1:
-        raise HostileArchive(
-            f"{path}, member {name!r}: " + ("is there more than once" if times else "is absent")
-        )
+        raise HostileArchive(f"{path}, member {name!r}: " + ("is there more than once" if times else "is absent"))
 
 
 def _check_size(path: Path, name: str, size: int, packed: int, limit: int) -> None:
     if size > limit:
         raise HostileArchive(f"{path}, member {name!r}: {size} bytes are more than the {limit} allowed")
     if size > 1_000_000 and size > RATIO * max(packed, 1):
-        raise HostileArchive(
-            f"{path}, member {name!r}: {packed} bytes unpack to {size}, which no honest table does"
-        )
+        raise HostileArchive(f"{path}, member {name!r}: {packed} bytes unpack to {size}, which no honest table does")
 
 
 def _copy(stream: IO[bytes], target: Path, limit: int, label: str) -> tuple[int, str]:
     """Copy at most `limit` bytes to a temporary name and rename at the end; give size and SHA-256."""
     digest, size = hashlib.sha256(), 0
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            while chunk := stream.read(CHUNK):
-                size += len(chunk)
-                if size > limit:
-                    raise HostileArchive(f"{label}: holds more than the {limit} bytes allowed")
-                digest.update(chunk)
-                out.write(chunk)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic.writing(target) as out:
+        while chunk := stream.read(CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise HostileArchive(f"{label}: holds more than the {limit} bytes allowed")
+            digest.update(chunk)
+            out.write(chunk)
     return size, digest.hexdigest()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from smlab import atomic
 from smlab.checks import SmlabError
 from smlab.progress import say
 
@@ -62,9 +62,7 @@ def check(folder: Path, pinned: dict[str, str | None]) -> dict[str, Any] | None:
         if entry is None or digest not in (None, entry["sha256"]):
             raise Corrupt(f"{folder / name}: is not the file that belongs here")
         changed |= _check_file(folder / name, entry)
-    if (
-        changed
-    ):  # touched or copied, but right: remember, so that the next use is quick; a read-only cache stays
+    if changed:  # touched or copied, but right: remember, so that the next use is quick; a read-only cache stays
         with suppress(OSError):
             _write(folder, manifest)
     return manifest
@@ -160,12 +158,7 @@ def remove(cache: Path, name: str) -> int:
 
 
 def _write(folder: Path, manifest: dict[str, Any]) -> None:
-    temporary = folder / f".{MANIFEST}.{os.getpid()}"
-    try:
-        temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(folder / MANIFEST)
-    finally:
-        temporary.unlink(missing_ok=True)
+    atomic.write(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 
 def _sha256(path: Path) -> str:

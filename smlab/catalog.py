@@ -112,9 +112,7 @@ def locate(name: str, *, data_dir: str | Path | None = None, offline: bool = Fal
     return _own(name, data_dir) or _cached(name)
 
 
-def get(
-    name: str, *, data_dir: str | Path | None = None, source: str | None = None, progress: bool = True
-) -> Located:
+def get(name: str, *, data_dir: str | Path | None = None, source: str | None = None, progress: bool = True) -> Located:
     """Find a copy, or fetch one into the cache; a corrupted copy in the cache is replaced.
 
     Parameters
@@ -208,9 +206,7 @@ def _survey(name: str, path: Path, origin: str) -> Located:
             files = {role: by_name[file] for role, file in found[1].items()}
             return Located(name, path, origin, _fingerprint(files.values()), found[0], files)
     if name in DATASETS:
-        raise DataError(
-            path, f"must hold one of {layouts.KNOWN} (in it, in a folder {name}/ or in a zip file)"
-        )
+        raise DataError(path, f"must hold one of {layouts.KNOWN} (in it, in a folder {name}/ or in a zip file)")
     inside = {str(p.relative_to(path)): p for p in path.rglob("*") if p.is_file()} or {path.name: path}
     hashes = {key: archives.Member(p).sha256() for key, p in inside.items() if p.is_file()}
     return Located(name, path, origin, cache.fingerprint(hashes))
@@ -283,6 +279,4 @@ def _download(file: Artifact | Address, work: Path, progress: bool) -> Path:
 
     pooch.get_logger().setLevel("WARNING")
     name = file.url.rpartition("/")[2]
-    return Path(
-        pooch.retrieve(file.url, f"sha256:{file.sha256}", fname=name, path=work, downloader=downloader)
-    )
+    return Path(pooch.retrieve(file.url, f"sha256:{file.sha256}", fname=name, path=work, downloader=downloader))

@@ -55,7 +55,14 @@ class DataError(SmlabError):
         value: object = None,
         more: int = 0,
     ) -> None:
-        self.file, self.rule, self.row, self.column, self.value, self.more = file, rule, row, column, value, more
+        self.file, self.rule, self.row, self.column, self.value, self.more = (
+            file,
+            rule,
+            row,
+            column,
+            value,
+            more,
+        )
         where = [str(file)]
         if row is not None:
             where.append(f"row {row}")

@@ -72,11 +72,20 @@ def parser() -> Parser:
     folders = Parser(add_help=False)
     folders.add_argument("--runs-dir", type=Path, metavar="DIR", help="where runs are kept (default: runs/)")
     folders.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="your own copies, DIR/<dataset>/…; searched first, never written"
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="your own copies, DIR/<dataset>/…; searched first, never written",
     )
     how = Parser(add_help=False, parents=[folders])
     how.add_argument(
-        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", dest="given", help="set a parameter"
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="given",
+        help="set a parameter",
     )
     how.add_argument("--jobs", type=positive, metavar="N", help="runs side by side (default: one per core, at most 4)")
     how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="stop a run after this long (exit 124)")
@@ -195,7 +204,7 @@ def show_parameters(name: str) -> int:
 
     path = runs.find_notebook(name)
     print(parameters.help_text(f"{path.stem}: {runs.title(path)}", parameters.read(path)))
-    print(f"\n  smlab run {path.stem[:2]} -p NAME=VALUE …        papermill notebooks/{path.name} out.ipynb -p NAME VALUE …")
+    print(f"\nsmlab run {path.stem[:2]} -p NAME=VALUE, or papermill notebooks/{path.name} out.ipynb -p NAME VALUE")
     return 0
 
 
@@ -236,9 +245,7 @@ def run_notebooks(options: argparse.Namespace) -> int:
 def plan(path: Path, values: dict[str, str], options: argparse.Namespace) -> Any:
     from smlab import runs
 
-    return runs.plan(
-        path, values, runs_dir=runs_folder(options), data_dir=options.data_dir, offline=options.offline
-    )
+    return runs.plan(path, values, runs_dir=runs_folder(options), data_dir=options.data_dir, offline=options.offline)
 
 
 def finish_report(folder: Path) -> None:

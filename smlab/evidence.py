@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from smlab import catalog, pages, published, runs
+from smlab import atomic, catalog, pages, published, runs
 from smlab.checks import SmlabError
 
 HOLDS, FALLS_SHORT, ABSENT = 0, 1, 3
@@ -138,7 +138,11 @@ def as_text(result: dict[str, Any]) -> str:
     ]
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in [head, *body]]
-    parts = [f"{result['name']}: {result['title']}", f"  {result['protocol']}", f"  published: {result['source']}"]
+    parts = [
+        f"{result['name']}: {result['title']}",
+        f"  {result['protocol']}",
+        f"  published: {result['source']}",
+    ]
     if body:
         parts += ["", *(f"  {line}".rstrip() for line in lines), "  * ours, with 95 % interval"]
     parts += ["", f"  {verdict(result)}"]
@@ -152,7 +156,7 @@ def write_page(results: Sequence[dict[str, Any]], runs_dir: Path) -> Path:
     runs_dir.mkdir(parents=True, exist_ok=True)
     rows = [dict(result, verdict=verdict(result), link=link(result, runs_dir)) for result in results]
     html = pages.environment().get_template("evidence.html.j2").render(results=rows, cell=cell)
-    return pages.write_atomically(runs_dir / "evidence.html", html)
+    return atomic.write(runs_dir / "evidence.html", html)
 
 
 def link(result: dict[str, Any], runs_dir: Path) -> str:

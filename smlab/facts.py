@@ -240,13 +240,19 @@ def environment(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Time", duration(run.get("seconds"))),
         ("Peak memory", peak),
         ("Versions", versions),
-        ("Commit", str(run.get("commit") or "")[:12]),
+        ("Commit", _commit(str(run.get("commit") or ""))),
         ("Run", str(run.get("id") or "")),
     ]
     return [(name, text) for name, text in pairs if text]
 
 
 _ORIGINS = {"cache": "downloaded", "data-dir": "your own copy", "sample": "sample made by smlab"}
+
+
+def _commit(text: str) -> str:
+    """Cut the hash, but not what is said of it, such as " with changes"."""
+    commit, space, remark = text.partition(" ")
+    return commit[:12] + space + remark[:40]
 
 
 def _data(data: Mapping[str, Any]) -> str:

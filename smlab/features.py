@@ -80,9 +80,7 @@ class Vocab:
         """
         written = [str(i) for i in self.ids_]
         if text not in written:
-            raise UsageError(
-                f"there is no id {text!r} among {len(written)}: {nearest(text, written[:10_000])}"
-            )
+            raise UsageError(f"there is no id {text!r} among {len(written)}: {nearest(text, written[:10_000])}")
         return written.index(text)
 
     def __len__(self) -> int:
@@ -119,9 +117,7 @@ def to_csr(
     matrix = sparse.csr_array((x, (u, i)), shape=shape)
     if matrix.nnz < len(x):
         row = int(np.flatnonzero(pd.Series(u * shape[1] + i).duplicated())[0])
-        raise UsageError(
-            f"row {row}: user {u[row]} with item {i[row]} stands above already; keep one of them"
-        )
+        raise UsageError(f"row {row}: user {u[row]} with item {i[row]} stands above already; keep one of them")
     matrix.sort_indices()
     return matrix
 

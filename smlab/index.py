@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from smlab import facts
-from smlab.pages import TEMPLATES, environment, write_atomically
+from smlab import atomic, facts
+from smlab.pages import TEMPLATES, environment
 from smlab.sanitize import settle
 from smlab.thumbnails import THUMBNAIL
 
@@ -93,7 +93,7 @@ def write_index(runs_dir: str | Path) -> Path:
             facts=facts,
         )
     )
-    return write_atomically(folder / "index.html", html)
+    return atomic.write(folder / "index.html", html)
 
 
 def policy(script: str) -> str:
@@ -140,9 +140,7 @@ def _sweep(path: Path, folder: Path) -> Sweep:
     if about is None:
         return Sweep(path.name, path.name, unreadable=True)
     notebook = str(about.get("notebook") or "")
-    sweep = Sweep(
-        path.name, str(about.get("title") or notebook or path.name), str(about.get("headline") or "")
-    )
+    sweep = Sweep(path.name, str(about.get("title") or notebook or path.name), str(about.get("headline") or ""))
     try:
         with (path / "table.csv").open(encoding="utf-8", newline="") as file:
             rows = [_row_of_table(row) for row in csv.DictReader(file)]

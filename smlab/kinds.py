@@ -99,9 +99,7 @@ def generic(name: str, inner: list[ast.expr]) -> Kind:
 
 
 def unsupported() -> ValueError:
-    return ValueError(
-        "supported are str, int, float, bool, list[T], dict[str, T], Literal[…], Optional[T] and unions"
-    )
+    return ValueError("supported are str, int, float, bool, list[T], dict[str, T], Literal[…], Optional[T] and unions")
 
 
 def union(*kinds: Kind) -> Kind:
@@ -154,9 +152,7 @@ def convert_number(kind: Kind, text: str) -> int | float:
 
 def convert_literal(kind: Kind, text: str) -> Any:
     for value in kind.arguments:
-        if text == str(value) or (
-            isinstance(value, bool | None) and text.strip().lower() == str(value).lower()
-        ):
+        if text == str(value) or (isinstance(value, bool | None) and text.strip().lower() == str(value).lower()):
             return value
     raise Mismatch(f"{shorten(text)!r} is no choice: {nearest(text, [str(v) for v in kind.arguments])}")
 

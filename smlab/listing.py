@@ -56,9 +56,7 @@ def highlight(source: str, language: str = "ipython3") -> str:
             pieces[-1] = (pieces[-1][0], pieces[-1][1] + text)
         else:
             pieces.append((name, text))
-    html = (
-        f'<i class="{name}">{_trailing(text)}' if name else escape(text, quote=False) for name, text in pieces
-    )
+    html = (f'<i class="{name}">{_trailing(text)}' if name else escape(text, quote=False) for name, text in pieces)
     return "".join(html).rstrip("\n")
 
 

@@ -56,9 +56,7 @@ def recall_at_k(top: ArrayLike, truth: sparse.csr_array, k: int | None = None) -
     return _divide(rel.sum(axis=1), n_relevant)
 
 
-def ndcg_at_k(
-    top: ArrayLike, truth: sparse.csr_array, k: int | None = None, *, graded: bool = False
-) -> Floats:
+def ndcg_at_k(top: ArrayLike, truth: sparse.csr_array, k: int | None = None, *, graded: bool = False) -> Floats:
     """Give the normalised discounted cumulative gain DCG / IDCG, per user (n_users,).
 
     DCG = Σ_r g_r / log2(1 + r) with r = 1..k, and IDCG the same sum for the user's relevant items put first.
@@ -236,16 +234,13 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     rows = max(1, 2_000_000 // len(x))  # so many resamples at a time keep memory under ~50 MB
     drawn = [
-        statistic(x[rng.integers(0, len(x), (min(rows, n - start), len(x)))], axis=1)
-        for start in range(0, n, rows)
+        statistic(x[rng.integers(0, len(x), (min(rows, n - start), len(x)))], axis=1) for start in range(0, n, rows)
     ]
     low, high = np.quantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(np.asarray(statistic(x, axis=0))), float(low), float(high))
 
 
-def paired_difference(
-    a: ArrayLike, b: ArrayLike, *, n: int = 1000, level: float = 0.95, seed: int = 0
-) -> Interval:
+def paired_difference(a: ArrayLike, b: ArrayLike, *, n: int = 1000, level: float = 0.95, seed: int = 0) -> Interval:
     """Give mean(a - b) with its bootstrap interval, over the users for whom both are defined.
 
     Two models on the same users: pairing removes the spread between users that both intervals share, so
@@ -256,15 +251,11 @@ def paired_difference(
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape:
-        raise UsageError(
-            f"a has shape {first.shape}, b {second.shape}; pairs need the same users in one order"
-        )
+        raise UsageError(f"a has shape {first.shape}, b {second.shape}; pairs need the same users in one order")
     return bootstrap(first - second, n=n, level=level, seed=seed)
 
 
-def _relevance(
-    top: ArrayLike, truth: sparse.csr_array, k: int | None
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _relevance(top: ArrayLike, truth: sparse.csr_array, k: int | None) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Say which places hold a relevant item (n_users, k) and how many relevant items there are (n_users,)."""
     return _lookup(_top(top, truth, k), truth) != 0, np.diff(truth.indptr)
 
@@ -272,9 +263,7 @@ def _relevance(
 def _top(top: ArrayLike, truth: sparse.csr_array, k: int | None) -> NDArray[np.int64]:
     items = np.asarray(top)
     if items.ndim != 2 or items.shape[0] != truth.shape[0]:
-        raise UsageError(
-            f"top has shape {items.shape}, truth {truth.shape}: each row of truth needs its list"
-        )
+        raise UsageError(f"top has shape {items.shape}, truth {truth.shape}: each row of truth needs its list")
     if k is not None and not 1 <= k <= items.shape[1]:
         raise UsageError(f"k={k}: the lists are {items.shape[1]} long")
     if items.size and items.max() >= truth.shape[1]:

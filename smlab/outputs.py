@@ -71,9 +71,7 @@ class Outputs:
         if not alt:
             self.undescribed.append(where)
             alt = f"Figure of {where}, without a description"
-        content = (
-            base64.b64encode(data.encode()).decode() if kind == "image/svg+xml" else "".join(data.split())
-        )
+        content = base64.b64encode(data.encode()).decode() if kind == "image/svg+xml" else "".join(data.split())
         size = _size(content) if kind == "image/png" else ""
         source = f"data:{kind};base64,{content}"
         return f'<figure><img src="{escape(source)}" alt="{escape(sanitize.settle(alt))}"{size}></figure>'

@@ -10,24 +10,20 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import logging
 import os
-import re
 import ssl
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from smlab import atomic
 from smlab.checks import DataAbsent, SmlabError, UsageError, shorten
+from smlab.pip_settings import PipSettings, pip_settings, redact
 from smlab.progress import meter
 
 if TYPE_CHECKING:
@@ -36,24 +32,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CHUNK = 1 << 16
-CONNECT_SECONDS = (
-    15.0  # pip's own timeout is also for slow answers; a host that drops packets is given up sooner
-)
+CONNECT_SECONDS = 15.0  # pip's own timeout is also for slow answers; a host that drops packets is given up sooner
 BUSY = (429, 500, 502, 503, 504)
 RETRIES = 2  # at most; pip's default of 5 keeps a person waiting for a mistyped address
-
-_ASK_PIP = """
-import json, sys
-try:
-    import pip
-except ImportError:  # environments made by uv hold no pip; Python carries one
-    import ensurepip, glob, os
-    sys.path[:0] = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))
-from pip._internal.commands import create_command
-values = create_command("download").parser.get_default_values()
-names = "index_url extra_index_urls find_links no_index cert client_cert proxy trusted_hosts timeout retries"
-print(json.dumps({name: getattr(values, name) for name in names.split()}))
-"""
 
 
 class Unreachable(DataAbsent):
@@ -66,61 +47,6 @@ class Unreachable(DataAbsent):
 
 class WrongChecksum(SmlabError):
     """A file that is not the one that was asked for."""
-
-
-@dataclass(frozen=True)
-class PipSettings:
-    """What pip would use, from its files, its environment and its defaults."""
-
-    index_url: str
-    extra_index_urls: tuple[str, ...] = ()
-    find_links: tuple[str, ...] = ()
-    no_index: bool = False
-    cert: str | None = None
-    client_cert: str | None = None
-    proxy: str | None = None
-    trusted_hosts: tuple[str, ...] = ()
-    timeout: float = 15.0
-    retries: int = 5
-
-    @property
-    def indexes(self) -> tuple[str, ...]:
-        return () if self.no_index else (self.index_url, *self.extra_index_urls)
-
-
-def pip_settings() -> PipSettings:
-    """Ask pip for its settings; once for each environment of this process.
-
-    Raises
-    ------
-    UsageError
-        If this Python has no pip, or pip cannot read its own configuration.
-    """
-    relevant = tuple(sorted(item for item in os.environ.items() if item[0].startswith("PIP_")))
-    return _ask_pip(relevant)
-
-
-@functools.lru_cache(maxsize=32)
-def _ask_pip(environment: tuple[tuple[str, str], ...]) -> PipSettings:
-    asked = subprocess.run([sys.executable, "-P", "-c", _ASK_PIP], capture_output=True, text=True, timeout=60)
-    if asked.returncode:
-        last = asked.stderr.strip().splitlines()[-1:] or ["no answer"]
-        raise UsageError(f"pip cannot say which package index to use: {shorten(redact(last[0]), 200)}")
-    values: dict[str, Any] = json.loads(asked.stdout)
-    for name in ("extra_index_urls", "find_links", "trusted_hosts"):
-        values[name] = tuple(values[name] or ())
-    values["no_index"] = bool(values["no_index"])
-    return PipSettings(**values)
-
-
-def redact(text: str) -> str:
-    """Take user names, passwords and queries out of every address in `text`.
-
-    >>> redact("no answer from https://me:secret@mirror.example/simple?token=1 today")
-    'no answer from https://mirror.example/simple today'
-    """
-    text = re.sub(r"(?<=://)[^/\s@]*@(?:[^/\s@]*@)*", "", text)
-    return re.sub(r"(://[^\s?#]*)[?#]\S*", r"\1", text)
 
 
 def download(
@@ -155,6 +81,13 @@ def download(
             raise WrongChecksum(f"{filename}: the index offers SHA-256 {declared[0]}, expected {sha256}")
         place = to / filename
         return _patiently(settings, lambda: _save(session, link.normalized, place, sha256, size, progress))
+
+
+def find(project: str, version: str, filename: str) -> str:
+    """Say where `filename` is, without credentials; the errors of `download` where it is nowhere."""
+    settings = pip_settings()
+    with client(settings) as session:
+        return redact(_find(session, settings, project, version, filename).normalized)
 
 
 def fetch(url: str, to: Path, sha256: str, *, size: int | None = None, progress: bool = True) -> Path:
@@ -296,23 +229,14 @@ def _patiently(settings: PipSettings, action: Callable[[], T]) -> T:
 def _save(session: PyPIClient, url: str, to: Path, sha256: str, size: int | None, progress: bool) -> Path:
     """Stream an address into a temporary file, check it, and only then give it its name."""
     to.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            got = _stream(session, url, out, to.name, size, progress)
+    with atomic.writing(to) as out:
+        got = _stream(session, url, out, to.name, size, progress)
         if got != sha256:
-            raise WrongChecksum(
-                f"{to.name} from {redact(url)}: SHA-256 is {got}, expected {sha256}; not kept"
-            )
-        Path(temporary).replace(to)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+            raise WrongChecksum(f"{to.name} from {redact(url)}: SHA-256 is {got}, expected {sha256}; not kept")
     return to
 
 
-def _stream(
-    session: PyPIClient, url: str, out: IO[bytes], label: str, size: int | None, progress: bool
-) -> str:
+def _stream(session: PyPIClient, url: str, out: IO[bytes], label: str, size: int | None, progress: bool) -> str:
     digest, done = hashlib.sha256(), 0
     # identity: some servers mark .tar.gz as gzip-encoded, and the bytes would be unpacked on the way
     with _trouble(redact(url)), session.get_stream(url, headers={"Accept-Encoding": "identity"}) as answer:

@@ -143,11 +143,7 @@ def environment(offline: bool, data_dir: Path | None) -> dict[str, str]:
     if data_dir is not None:
         known["SMLAB_DATA"] = str(Path(data_dir).resolve())
     root = catalog.project_root()
-    return (
-        known
-        | ({"SMLAB_ROOT": str(root)} if root else {})
-        | {"JUPYTER_PREFER_ENV_PATH": "1", "TQDM_DISABLE": "1"}
-    )
+    return known | ({"SMLAB_ROOT": str(root)} if root else {}) | {"JUPYTER_PREFER_ENV_PATH": "1", "TQDM_DISABLE": "1"}
 
 
 def dataset(
@@ -232,9 +228,7 @@ def plain_python(text: str) -> str:
     """Put `pass` where a line is understood by a notebook only: a magic, a shell command, a question."""
     if text.lstrip().startswith("%%"):
         return ""
-    return re.sub(
-        r"^([ \t]*)(?:[%!?]|[\w, ]+=[ \t]*[%!]|[\w.]+\?+[ \t]*$).*", r"\1pass", text, flags=re.MULTILINE
-    )
+    return re.sub(r"^([ \t]*)(?:[%!?]|[\w, ]+=[ \t]*[%!]|[\w.]+\?+[ \t]*$).*", r"\1pass", text, flags=re.MULTILINE)
 
 
 def imports_of(texts: Iterable[str]) -> tuple[set[str], set[str]]:

@@ -75,9 +75,7 @@ def interval_bars(
     """
     ours = _table(table)
     rows = [(name, interval, True) for name, interval in ours.items()]
-    rows += [
-        (name, interval, False) for name, interval in _table({} if reference is None else reference).items()
-    ]
+    rows += [(name, interval, False) for name, interval in _table({} if reference is None else reference).items()]
     if not rows:
         raise UsageError("there is nothing to draw: the table is empty")
     rows.sort(key=lambda row: row[1][0])
@@ -116,9 +114,7 @@ def long_tail(counts: ArrayLike, *, title: str = "", things: str = "items", ax: 
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
     text = f"the first {head:,} of {len(x):,} {things} ({head / len(x):.0%})\nhold half of all choices"
     line = {"arrowstyle": "-", "color": PALETTE[1], "lw": 0.8}
-    ax.annotate(
-        text, (head, x[head - 1]), (0.3, 0.8), textcoords="axes fraction", color=PALETTE[1], arrowprops=line
-    )
+    ax.annotate(text, (head, x[head - 1]), (0.3, 0.8), textcoords="axes fraction", color=PALETTE[1], arrowprops=line)
     return _finish(ax, title, f"{things}, most chosen first", "choices of each (log scale)")
 
 
@@ -155,9 +151,7 @@ def curve(
     for name, y in ys.items():
         line = np.asarray(y, dtype=float)
         if line.shape not in ((len(at),), (len(at), 3)):
-            raise UsageError(
-                f"curve {name!r} has shape {line.shape}; needed is one value or interval per x, {len(at)}"
-            )
+            raise UsageError(f"curve {name!r} has shape {line.shape}; needed is one value or interval per x, {len(at)}")
         if line.ndim == 2:
             ax.fill_between(at, line[:, 1], line[:, 2], color=colour[name], alpha=0.15, lw=0)
             line = line[:, 0]

@@ -47,9 +47,7 @@ def warm() -> None:
         return
     from multiprocessing import forkserver
 
-    multiprocessing.get_context(METHOD).set_forkserver_preload(
-        ["smlab.workers", "smlab.sessions", "smlab.kernels"]
-    )
+    multiprocessing.get_context(METHOD).set_forkserver_preload(["smlab.workers", "smlab.sessions", "smlab.kernels"])
     with nameless_main():
         forkserver.ensure_running()
 
@@ -76,9 +74,7 @@ class Pool:
         ("cell", i, n, section), ("line", text); and with (-1, ("tick",)) at least twice a second
     """
 
-    def __init__(
-        self, jobs: Sequence[Job], parallel: int, options: dict[str, Any], listener: Listener
-    ) -> None:
+    def __init__(self, jobs: Sequence[Job], parallel: int, options: dict[str, Any], listener: Listener) -> None:
         self.waiting = deque(enumerate(jobs))
         self.parallel, self.options, self.listener = parallel, options, listener
         self.active: dict[Connection, Worker] = {}

@@ -34,16 +34,12 @@ _NAMES = "(?:equation|align|gather|multline|alignat|eqnarray|split|cases)"
 _ENVIRONMENT = rf"(?P<block4>\\begin\{{(?P<name>{_NAMES}\*?)\}}(?s:.*?)\\end\{{(?P=name)\}})"
 _REFERENCE = r"\\(?:eq)?ref\{(?P<label>[^{}\n]+)\}"
 _FLAGS = re.MULTILINE | re.DOTALL
-_IN_CELLS = re.compile(
-    "|".join((_FENCE, _CODE, _DOUBLE, _SINGLE, _ENVIRONMENT, _REFERENCE, r"\\.", _DOLLARS)), _FLAGS
-)
+_IN_CELLS = re.compile("|".join((_FENCE, _CODE, _DOUBLE, _SINGLE, _ENVIRONMENT, _REFERENCE, r"\\.", _DOLLARS)), _FLAGS)
 _IN_OUTPUTS = re.compile("|".join((_FENCE, _CODE, r"\\.", _DOLLARS)), _FLAGS)
 # `smlab.results.escape` keeps a dollar sign and a backslash in an element of their own.
 _LONE = re.compile(r"<span>(&#(?:36|92);)</span>")
 _ONLY_REFERENCE = re.compile(r"\s*\\(?:eq)?ref\{([^{}\n]+)\}\s*")
-_MENTION = re.compile(
-    r"\b((?:[Ee]q(?:uation)?s?|[Ff]ormulas?)\b\.?)((?:\s{0,3}(?:,|and|to|–)?\s{0,3}\(\w{1,6}\))+)"
-)
+_MENTION = re.compile(r"\b((?:[Ee]q(?:uation)?s?|[Ff]ormulas?)\b\.?)((?:\s{0,3}(?:,|and|to|–)?\s{0,3}\(\w{1,6}\))+)")
 
 
 @dataclass
@@ -195,9 +191,7 @@ class Prose:
         new = [escape(tag) for tag in tags if tag not in self._placed]
         self._placed.update(tags)
         anchors = "".join(f'<span id="eq-{tag}"></span>' for tag in new)
-        number = (
-            f'<a class="eq-no" href="#eq-{escape(tags[0])}">({escape(tags[0])})</a>' if len(tags) == 1 else ""
-        )
+        number = f'<a class="eq-no" href="#eq-{escape(tags[0])}">({escape(tags[0])})</a>' if len(tags) == 1 else ""
         return f'<span class="eq">{anchors}<span class="eq-body">{html}</span>{number}</span>'
 
 

@@ -77,5 +77,7 @@ def beside(name: str, **parameters: object) -> list[dict[str, Any]]:
     """
     found = table(name)
     if set(parameters) != set(found["parameters"]):
-        raise UsageError(f"beside({name!r}) compares {', '.join(found['parameters'])}; got {', '.join(parameters) or 'nothing'}")
+        raise UsageError(
+            f"beside({name!r}) compares {', '.join(found['parameters'])}; got {', '.join(parameters) or 'nothing'}"
+        )
     return found["published"] if found["parameters"] == parameters else []

@@ -81,9 +81,7 @@ class Ranker:
         self.X_, self.counts_ = X, np.bincount(X.indices, minlength=X.shape[1])
         return X
 
-    def _profiles(
-        self, users: ArrayLike | None, user_items: Any
-    ) -> tuple[sparse.csr_array, NDArray[np.int64]]:
+    def _profiles(self, users: ArrayLike | None, user_items: Any) -> tuple[sparse.csr_array, NDArray[np.int64]]:
         """Give the matrix that says what users have, and the rows of it that are asked for."""
         if not hasattr(self, "X_"):
             raise UsageError(f"{type(self).__name__} has not been fitted; call fit(user_items) first")
@@ -167,9 +165,7 @@ def rows_of(name: str, numbers: ArrayLike, size: int) -> NDArray[np.int64]:
     """Give the numbers as an array (n,), or say which one lies outside 0..size-1."""
     rows = np.atleast_1d(np.asarray(numbers))
     if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
-        raise UsageError(
-            f"{name}s are given by their whole numbers in one list, not as {rows.dtype} {rows.shape}"
-        )
+        raise UsageError(f"{name}s are given by their whole numbers in one list, not as {rows.dtype} {rows.shape}")
     wrong = rows[(rows < 0) | (rows >= size)]
     if len(wrong):
         raise UsageError(f"{name} {wrong[0]} is outside 0..{size - 1}")

@@ -122,9 +122,7 @@ def _quick(data: bytes, rules: Format) -> pd.DataFrame | None:
     return frame
 
 
-def _parse(
-    body: bytes, separator: bytes, names: list[str], kinds: dict[str, str], decimal: str = "."
-) -> pd.DataFrame:
+def _parse(body: bytes, separator: bytes, names: list[str], kinds: dict[str, str], decimal: str = ".") -> pd.DataFrame:
     frame = pd.read_csv(
         io.BytesIO(body), sep=separator.decode(), header=None, names=names, usecols=list(kinds), dtype=kinds,
         index_col=False, na_filter=False, skip_blank_lines=False, quoting=3, decimal=decimal,
@@ -162,9 +160,7 @@ def _check_ratings(frame: pd.DataFrame, lines: Sequence[int], file: str, rules: 
     time = frame["time"].to_numpy()
     late = time > YEAR_2100
     hint = "; these look like milliseconds" if late.any() and time.max() > 10**11 else ""
-    _refuse_rows(
-        frame, (time < 0) | late, lines, file, "time", f"must be seconds since 1970, before 2100{hint}"
-    )
+    _refuse_rows(frame, (time < 0) | late, lines, file, "time", f"must be seconds since 1970, before 2100{hint}")
     again = frame.duplicated(["user", "item"]).to_numpy()
     if again.any():
         row = int(again.argmax())

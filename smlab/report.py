@@ -20,20 +20,19 @@ from nbconvert.exporters.exporter import Exporter
 from traitlets import Bool, default
 
 import smlab
-from smlab import facts, sanitize
+from smlab import atomic, facts, sanitize
 from smlab.checks import UsageError
 from smlab.index import write_index
 from smlab.listing import listing
 from smlab.outputs import NoAlternativeText, Outputs
-from smlab.pages import TEMPLATES, environment, write_atomically
+from smlab.pages import TEMPLATES, environment
 from smlab.prose import Heading, Prose
 from smlab.thumbnails import write_thumbnail
 
 __all__ = ["ReportExporter", "is_current", "write", "write_index"]
 
 POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
-    "base-uri 'none'; form-action 'none'"
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; base-uri 'none'; form-action 'none'"
 )
 _TEMPLATES = ("page.css", "report.css", "report.html.j2")
 _MODULES = ("facts", "formulas", "listing", "mathml", "outputs", "prose", "report", "sanitize")
@@ -49,9 +48,7 @@ class ReportExporter(HTMLExporter):
 
     export_from_notebook = "smlab report"
 
-    require_alt = Bool(True, help="Refuse pictures without alternative text in their metadata.").tag(
-        config=True
-    )
+    require_alt = Bool(True, help="Refuse pictures without alternative text in their metadata.").tag(config=True)
     strict_math = Bool(True, help="Refuse formulas that cannot be converted to MathML.").tag(config=True)
 
     @default("template_paths")
@@ -132,9 +129,7 @@ class _Page:
             pass
         elif tags & {"parameters", "injected-parameters"}:
             self._close_listing()
-            title = (
-                "Parameters and their defaults" if "parameters" in tags else "Parameters given to this run"
-            )
+            title = "Parameters and their defaults" if "parameters" in tags else "Parameters given to this run"
             self.blocks.append(listing(cell.source, title=title, language=self.language))
         elif cell.source.strip() and not tags & {"remove-input", "hide-input"}:
             self.code.append(cell.source.strip("\n"))
@@ -222,7 +217,7 @@ def write(run_folder: str | Path) -> Path:
         raise UsageError(f"{folder}: there is no notebook.ipynb to report")
     html, _ = ReportExporter().from_filename(str(source))
     write_thumbnail(folder)
-    return write_atomically(folder / "report.html", html)
+    return atomic.write(folder / "report.html", html)
 
 
 def is_current(run_folder: str | Path) -> bool:

@@ -94,9 +94,7 @@ def ml_1m(files: Files) -> Files:
     numbers = (n for n in range(1, 3953) if n not in _NOT_A_FILM)
     films = {row[0]: (n, row[3].replace(" ", "|")) for n, row in zip(numbers, items, strict=True)}
     movies = "".join(f"{n}::{_CUT_TITLE.get(t, t)}::{genres}\n" for t, (n, genres) in films.items())
-    users = (
-        f"{u[3:]}::{gender}::{age}::{job}::{z}\n" for u, age, gender, job, z in _rows(files["ml-1m.user"])
-    )
+    users = (f"{u[3:]}::{gender}::{age}::{job}::{z}\n" for u, age, gender, job, z in _rows(files["ml-1m.user"]))
     ratings = (f"{u[3:]}::{films[title][0]}::{r}::{t}\n" for u, title, r, t in _rows(files["ml-1m.inter"]))
     return {
         "ratings.dat": "".join(ratings).encode(),

@@ -40,9 +40,7 @@ class _Bundle:
     def __repr__(self) -> str:
         return str(self.data.get("text/plain", ""))
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.data, self.metadata
 
 
@@ -52,9 +50,7 @@ def _display(data: dict[str, Any], metadata: dict[str, Any] | None = None) -> No
     display(_Bundle(data, metadata))
 
 
-def record(
-    *, headline: str | None = None, reference: Mapping[str, float] | None = None, **metrics: Any
-) -> None:
+def record(*, headline: str | None = None, reference: Mapping[str, float] | None = None, **metrics: Any) -> None:
     """Record the metrics of this run: display them, and keep them in `metrics.json` if there is a runner.
 
     Later calls add to earlier ones.
@@ -101,20 +97,10 @@ def metric(name: str, value: Any) -> Any:
         parts = (value.value, value.low, value.high)
     if not isinstance(parts, tuple | list) or len(parts) != 3:
         shown = shorten(repr(value))
-        raise UsageError(
-            f"record: {name} is {shown}; write a number, a text, or an interval (value, low, high)"
-        )
-    interval = {
-        key: metric(f"{name} ({key})", part)
-        for key, part in zip(("value", "low", "high"), parts, strict=True)
-    }
-    if (
-        not all(isinstance(part, int | float) for part in interval.values())
-        or interval["low"] > interval["high"]
-    ):
-        raise UsageError(
-            f"record: {name} is {shorten(repr(value))}; an interval is (value, low, high), low first"
-        )
+        raise UsageError(f"record: {name} is {shown}; write a number, a text, or an interval (value, low, high)")
+    interval = {key: metric(f"{name} ({key})", part) for key, part in zip(("value", "low", "high"), parts, strict=True)}
+    if not all(isinstance(part, int | float) for part in interval.values()) or interval["low"] > interval["high"]:
+        raise UsageError(f"record: {name} is {shorten(repr(value))}; an interval is (value, low, high), low first")
     return interval
 
 
@@ -201,11 +187,13 @@ class _Escaping(string.Formatter):
     """`str.format` that escapes whatever is not a number."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if isinstance(value, list | tuple | set | frozenset):
+        writes_itself = type(value).__format__ is not object.__format__  # an interval does, a plain tuple does not
+        if isinstance(value, list | tuple | set | frozenset) and not writes_itself:
             return ", ".join(self.format_field(part, format_spec) for part in value)
         text = format(value, format_spec)
-        is_number = isinstance(value, int | float) or hasattr(value, "dtype")
-        return text if is_number and re.fullmatch(r"[-+\w.,%~ ]*", text) else escape(text)
+        parts = value if isinstance(value, tuple) else (value,)
+        is_number = all(isinstance(part, int | float) or hasattr(part, "dtype") for part in parts)
+        return text if is_number and re.fullmatch(r"[-+\w.,%~ ]*( \[[-+\w.,% ]*\])?", text) else escape(text)
 
 
 def escape(text: str) -> str:

@@ -44,6 +44,7 @@ def run(
     timeout: float | None = None,
     force: bool = False,
     after: After | None = None,
+    prepare: Callable[[], object] | None = None,
     display: bool = True,
     done: Callable[[int, dict[str, Any]], None] | None = None,
 ) -> list[dict[str, Any]]:
@@ -58,6 +59,7 @@ def run(
     force : repeat runs that are finished; one that then does not end well is kept as `<id>-failed`
     after : called in a thread of this process with the folder of each run that has a notebook, such as to
         write a report
+    prepare : called once in that thread while the first runs go on, such as to import what `after` needs
     done : called with the index of a job and its run as soon as that has ended
 
     Returns
@@ -73,7 +75,7 @@ def run(
     for runs_dir in {job.runs_dir for job in jobs}:
         folders.check_writable(runs_dir)
     ends: dict[int, dict[str, Any]] = {}
-    with screen.screen(jobs, display) as shown, finishing(after, shown) as finish:
+    with screen.screen(jobs, display) as shown, finishing(after, prepare, shown) as finish:
         for index, one in outcomes(jobs, parallel, timeout, force, shown):
             ends[index] = one
             shown.end(index, one)
@@ -115,13 +117,17 @@ def outcomes(
 
 
 @contextlib.contextmanager
-def finishing(after: After | None, shown: screen.Screen) -> Iterator[Callable[[dict[str, Any]], None]]:
+def finishing(
+    after: After | None, prepare: Callable[[], object] | None, shown: screen.Screen
+) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Give a function that calls `after` for a run in a thread, so that other runs are not kept waiting."""
     if after is None:
         yield lambda one: None
         return
     waiting: list[Future[None]] = []
     with ThreadPoolExecutor(1) as thread:
+        if prepare:
+            thread.submit(prepare)
         yield lambda one: waiting.append(thread.submit(finish_one, after, one, shown))
 
 
@@ -170,9 +176,7 @@ def commit(folder: Path) -> str | None:
     """Return the short hash of a folder's commit, and " with changes" where there are; None without git."""
     try:
         head = git(folder, "rev-parse", "--short", "HEAD")
-        return head + (
-            " with changes" if git(folder, "status", "--porcelain", "--untracked-files=no") else ""
-        )
+        return head + (" with changes" if git(folder, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return None
 

@@ -76,9 +76,7 @@ _ATTRIBUTES = {
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*")
 _LINK = re.compile(r"(?:https?://|mailto:|#)", re.IGNORECASE)
 TAG = re.compile(r'(<[^<>"]*(?:"[^"]*"[^<>"]*)*>)')
-_NUMBER = re.compile(
-    r"[-+−±]?\s*[$€£]?\s*(?:\d[\d,_ ]*\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*(?:%|[a-zµ]{1,2})?", re.I
-)
+_NUMBER = re.compile(r"[-+−±]?\s*[$€£]?\s*(?:\d[\d,_ ]*\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*(?:%|[a-zµ]{1,2})?", re.I)
 _NOT_A_VALUE = {"", "nan", "none", "nat", "<na>", "—", "–", "-", "inf", "-inf", "∞", "...", "…"}
 _ISOLATES, _POP = "\u2066\u2067\u2068", "\u2069"
 _EMBEDDINGS = {0x202A: None, 0x202B: None, 0x202C: None, 0x202D: "\ufffd", 0x202E: "\ufffd"}

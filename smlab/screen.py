@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from smlab.checks import shorten
+from smlab.endings import ANSI
 from smlab.folders import Job
 
 HEARTBEAT = 30.0  # seconds between two signs of life where there is no terminal
@@ -90,7 +91,7 @@ def label(job: Job) -> str:
 
 def plain(text: str) -> str:
     """Leave out what would move the cursor or recolour the terminal."""
-    return "".join(c for c in text if c.isprintable())
+    return "".join(c for c in ANSI.sub("", text) if c.isprintable())
 
 
 def summary(job: Job, run: dict[str, Any]) -> str:
@@ -154,9 +155,7 @@ class Live(Screen):
         from rich.text import Text
 
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(
-            Text(f"{self.done}/{len(self.jobs)} runs"), ProgressBar(len(self.jobs), self.share(), width=40)
-        )
+        bar.add_row(Text(f"{self.done}/{len(self.jobs)} runs"), ProgressBar(len(self.jobs), self.share(), width=40))
         lines = [Text(p.text(), no_wrap=True, overflow="ellipsis") for p in list(self.active.values())]
         return Group(bar, *lines)
 

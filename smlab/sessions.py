@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -23,6 +24,7 @@ NEVER_DROP = (
     "(lambda out: out.schedule(lambda: out.socket.setsockopt(__import__('zmq').XPUB_NODROP, 1)))"
     "(__import__('ipykernel.kernelapp').kernelapp.IPKernelApp.instance().iopub_thread)"
 )
+LEAVE = "__import__('IPython').get_ipython().ask_exit()"
 Notify = Callable[[tuple[Any, ...]], None]
 
 
@@ -100,6 +102,27 @@ class KernelManager(AsyncKernelManager):
         await super()._async_shutdown_kernel(now, restart)
 
     shutdown_kernel = _async_shutdown_kernel
+
+    async def _async_interrupt_kernel(self) -> None:
+        """Do nothing: a shutdown interrupts first, which would hit the request to leave."""
+
+    async def _async_request_shutdown(self, restart: bool = False) -> None:
+        """Ask the kernel to leave as a cell can; if it does not, as the protocol says.
+
+        A request on the control channel makes the kernel close its output while the thread of that channel still
+        writes to it; one shutdown in ten then hangs until somebody loses patience.
+        """
+        content = {"code": LEAVE, "silent": True, "store_history": False, "allow_stdin": False}
+        shell = self.connect_shell()
+        self.session.send(shell, "execute_request", {**content, "user_expressions": {}})
+        kernel = self.session_of_run.kernel
+        for _ in range(25):
+            if kernel is None or kernel.poll() is not None:
+                break
+            await asyncio.sleep(0.02)
+        else:
+            await super()._async_request_shutdown(restart)
+        shell.close(linger=0)
 
 
 def socket_folder() -> Path:

@@ -64,18 +64,13 @@ def _u_item(text: str, file: str) -> pd.DataFrame:
     for name, column in zip(GENRES, flags, strict=True):
         refuse(column, lambda v: v not in ("0", "1"), table.lines, file, name, "must be 0 or 1")
     genres = [
-        "|".join(g for g, flag in zip(GENRES, row, strict=True) if flag == "1")
-        for row in zip(*flags, strict=True)
+        "|".join(g for g, flag in zip(GENRES, row, strict=True) if flag == "1") for row in zip(*flags, strict=True)
     ]
     released = [date[-4:] if re.fullmatch(r"\d{1,2}-\w{3}-\d{4}", date) else "" for date in table.columns[2]]
-    return _items(
-        table.columns[0], table.lines, file, True, title=table.columns[1], year=released, genres=genres
-    )
+    return _items(table.columns[0], table.lines, file, True, title=table.columns[1], year=released, genres=genres)
 
 
-def _items(
-    item: list[str], lines: Sequence[int], file: str, numeric: bool, **columns: list[str]
-) -> pd.DataFrame:
+def _items(item: list[str], lines: Sequence[int], file: str, numeric: bool, **columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame({"item": _unique(item, lines, file, "item", numeric)})
     frame["title"] = pd.Series(columns["title"], dtype="str")
     frame["year"] = pd.array([int(y) if y else None for y in columns["year"]], dtype="Int64")
@@ -125,7 +120,5 @@ def _unique(values: list[str], lines: Sequence[int], file: str, column: str, num
         row = int(again.argmax())
         first = lines[int((found == found.iloc[row]).to_numpy().argmax())]
         rule = f"is in row {first} already"
-        raise DataError(
-            file, rule, row=lines[row], column=column, value=values[row], more=int(again.sum()) - 1
-        )
+        raise DataError(file, rule, row=lines[row], column=column, value=values[row], more=int(again.sum()) - 1)
     return found

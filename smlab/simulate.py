@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from smlab import atomic
 from smlab.checks import UsageError
 from smlab.side_tables import GENRES
 
@@ -98,9 +99,7 @@ def ratings(
     (['user', 'item', 'rating', 'time'], (20, 30))
     """
     if not 1 <= n_groups <= len(PLANTED) or min(n_users, n_items) < n_groups:
-        raise UsageError(
-            f"n_groups={n_groups} must be from 1 to {len(PLANTED)} and not above n_users or n_items"
-        )
+        raise UsageError(f"n_groups={n_groups} must be from 1 to {len(PLANTED)} and not above n_users or n_items")
     # Only rng.random() is drawn: its stream is the same in every version of NumPy, and the sample is compared
     rng = np.random.default_rng(seed)
     user_group = _shuffled(np.arange(n_users) % n_groups, rng)
@@ -211,9 +210,7 @@ def write_ml_1m(world: World, folder: Path) -> None:
 
 def _write(path: Path, lines: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes("".join(lines).encode("latin-1"))
-    temporary.replace(path)
+    atomic.write(path, "".join(lines).encode("latin-1"))
 
 
 def write_samples(folder: Path) -> None:

@@ -56,9 +56,7 @@ def _row(data: bytes, at: int) -> int:
     return data.count(b"\n", 0, at) + 1
 
 
-def split(
-    text: str, file: str, separator: str, width: int, *, first: int = 1, free: int | None = None
-) -> Table:
+def split(text: str, file: str, separator: str, width: int, *, first: int = 1, free: int | None = None) -> Table:
     """Split lines at a separator; quotes are ordinary characters.
 
     Parameters
@@ -95,9 +93,7 @@ def headed(
         header = [name.strip() for name in first]
         at = header_columns(header, wanted, file)
         fields, lines = [row for _, row in rows], [line for line, _ in rows]
-        _check_widths(
-            [len(row) for row in fields], lines, list(map(",".join, fields)), file, ",", len(header)
-        )
+        _check_widths([len(row) for row in fields], lines, list(map(",".join, fields)), file, ",", len(header))
         columns = list(map(list, zip(*fields, strict=True))) if fields else [[] for _ in header]
         return header, at, Table(columns, lines)
     head, _, body = text.partition("\n")
@@ -135,9 +131,7 @@ def _check_widths(
     wrong = [i for i, found in enumerate(widths) if found != width]
     if wrong:
         at = wrong[0]
-        rule = (
-            f"must have {width} columns separated by {separator!r}, has {widths[at] if rows[at] else 'none'}"
-        )
+        rule = f"must have {width} columns separated by {separator!r}, has {widths[at] if rows[at] else 'none'}"
         raise DataError(file, rule, row=lines[at], value=rows[at], more=len(wrong) - 1)
 
 

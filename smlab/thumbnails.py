@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from smlab.pages import write_atomically
+from smlab import atomic
 
 THUMBNAIL = "thumb.webp"
 THUMBNAIL_WIDTH = 320
@@ -31,16 +31,14 @@ def write_thumbnail(folder: Path) -> Path | None:
             image.convert("RGBA").save(small, "WEBP", quality=80, method=4)
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
-    return write_atomically(folder / THUMBNAIL, small.getvalue())
+    return atomic.write(folder / THUMBNAIL, small.getvalue())
 
 
 def _picture(notebook: Path) -> str | None:
     """Return the PNG of the headline figure as base64."""
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        outputs = [
-            out for cell in cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})
-        ]
+        outputs = [out for cell in cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     chosen = [out for out in outputs if _about(out).get("smlab_headline")] or outputs

@@ -34,9 +34,9 @@ def as_cell(cell: str | dict[str, Any]) -> dict[str, Any]:
 def make_notebook(tmp_path: Path) -> Make:
     """Return a function that writes a notebook and returns its path.
 
-    `make_notebook("01_demo.ipynb", "# Title", "print(k)", parameters="k: int = 1  # what")`: a string that begins
-    with `#` is a Markdown cell, any other a code cell; a dict is a cell. The parameters come after a
-    first Markdown cell, or first.
+    `make("01_a.ipynb", "# Title", "print(k)", parameters="k: int = 1  # c")`: a string that begins with `#` is a
+    Markdown cell, any other a code cell; a dict is a cell. The parameters come after a first Markdown cell, or
+    first.
     """
 
     def make(name: str, *cells: str | dict[str, Any], parameters: str | None = None) -> Path:

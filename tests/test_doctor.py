@@ -11,7 +11,14 @@ from smlab import catalog, cli, doctor
 
 def test_doctor_looks_at_everything_a_run_needs(tmp_path, capsys):
     checks = doctor.examine(tmp_path / "runs")
-    assert {check.name for check in checks} >= {"Python", "torch", "kernel", "formulas", "index", "disk, runs"}
+    assert {check.name for check in checks} >= {
+        "Python",
+        "torch",
+        "kernel",
+        "formulas",
+        "index",
+        "disk, runs",
+    }
     found = {check.name: check for check in checks}
     assert found["kernel"].state == doctor.GOOD
     assert "2.13.0" in found["torch"].found and "device" in found["torch"].found
@@ -22,7 +29,7 @@ def test_doctor_looks_at_everything_a_run_needs(tmp_path, capsys):
 
 def test_an_index_that_does_not_answer_is_named_without_its_password(monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_INDEX_URL", "http://me:secret@127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://me:secret@127.0.0.1:9/index")
     monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     check = doctor.index()

@@ -56,9 +56,7 @@ def test_parameters_keep_their_order_and_say_which_were_given() -> None:
     ],
 )
 def test_a_run_that_did_not_end_well_says_so(status: str, says: str) -> None:
-    what, _, sentence = (
-        facts.trouble({"status": status, "error": {"cell": 7, "name": "E", "message": "m"}}) or "   "
-    )
+    what, _, sentence = facts.trouble({"status": status, "error": {"cell": 7, "name": "E", "message": "m"}}) or "   "
     assert what.startswith(says) and sentence == "E: m"
     assert facts.trouble(RUN) is None
 

@@ -25,9 +25,7 @@ def ratings(n: int = 400, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     pair = rng.choice(30 * 25, n, replace=False)
     time = pd.to_datetime(rng.integers(0, 90, n), unit="D", utc=True)
-    frame = pd.DataFrame(
-        {"user": pair // 25, "item": pair % 25, "rating": rng.integers(1, 6, n), "time": time}
-    )
+    frame = pd.DataFrame({"user": pair // 25, "item": pair % 25, "rating": rng.integers(1, 6, n), "time": time})
     return frame.set_index(rng.permutation(n) + 1000)
 
 

@@ -120,15 +120,11 @@ def test_error_after_an_allowed_one_is_the_one_that_is_named(make_notebook: Make
 
 
 def test_killed_kernel_is_called_killed_and_hints_at_the_memory(make_notebook: Make):
-    done = execute(
-        make_notebook("n.ipynb", "import os\nprint('here', flush=True)\nos.kill(os.getpid(), 9)", "2")
-    )
+    done = execute(make_notebook("n.ipynb", "import os\nprint('here', flush=True)\nos.kill(os.getpid(), 9)", "2"))
     assert done.outcome.status == "killed"
     assert done.outcome.exit_code == 137
     assert done.outcome.error is not None
-    pattern = (
-        r"the kernel was killed by SIGKILL in cell 1; its memory peaked at \d+ MB of this machine's [\d,]+ MB"
-    )
+    pattern = r"the kernel was killed by SIGKILL in cell 1; its memory peaked at \d+ MB of this machine's [\d,]+ MB"
     assert re.match(pattern, done.outcome.error["message"])
     assert done.states == ["failed", "pending"]
     assert done.notebook["metadata"]["papermill"]["exception"] is True
@@ -202,9 +198,7 @@ def test_kernel_that_prints_faster_than_we_read_loses_nothing(make_notebook: Mak
 
 
 def test_printed_pieces_of_a_dying_cell_are_joined(make_notebook: Make):
-    done = execute(
-        make_notebook("n.ipynb", "import os\nfor i in range(50): print(i, flush=True)\nos.abort()")
-    )
+    done = execute(make_notebook("n.ipynb", "import os\nfor i in range(50): print(i, flush=True)\nos.abort()"))
     assert done.outcome.status == "killed"
     assert len(done.cells[0]["outputs"]) == 1
 
@@ -229,9 +223,7 @@ def test_any_text_can_be_printed_and_saved(make_notebook: Make):
     assert done.printed(0) == text + "\n"
 
 
-def test_partial_notebook_is_saved_while_a_silent_cell_runs(
-    make_notebook: Make, monkeypatch: pytest.MonkeyPatch
-):
+def test_partial_notebook_is_saved_while_a_silent_cell_runs(make_notebook: Make, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(kernels, "SAVE_EVERY", 0.3)
     watch = (
         "import json, time\nfound = False\nfor _ in range(80):\n    time.sleep(0.1)\n"
@@ -251,9 +243,7 @@ def test_notebook_that_cannot_be_saved_is_a_failure(make_notebook: Make, monkeyp
     outcome = kernels.execute(path.read_text(), path, path.with_name("out.ipynb"), {})
     assert outcome.status == "failed"
     assert outcome.error is not None
-    assert (
-        outcome.error["message"] == "the disk is full: out.ipynb could not be saved (No space left on device)"
-    )
+    assert outcome.error["message"] == "the disk is full: out.ipynb could not be saved (No space left on device)"
 
 
 def test_colours_of_an_error_text_are_left_out():

@@ -12,7 +12,18 @@ ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(p.name for p in (ROOT / "smlab").glob("*.py"))
 ROW = re.compile(r"^\| (\d+) \| `(\w+\.py)` \|", re.MULTILINE)
 LAYERS = {name: int(layer) for layer, name in ROW.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
-HEAVY = {"torch", "pandas", "numpy", "scipy", "sklearn", "papermill", "nbconvert", "matplotlib", "rich", "unearth"}
+HEAVY = {
+    "torch",
+    "pandas",
+    "numpy",
+    "scipy",
+    "sklearn",
+    "papermill",
+    "nbconvert",
+    "matplotlib",
+    "rich",
+    "unearth",
+}
 MODELS = {
     "ctr.py", "sentiment.py", "neighbors.py", "factors.py", "personas.py", "engagement.py", "forecast.py",
     "abtest.py", "bandits.py", "content.py",

@@ -12,9 +12,7 @@ def html(tex: str) -> str:
     return shown.split('">', 1)[1]
 
 
-@pytest.mark.parametrize(
-    "tex", [r"\log x", r"y \log(x)", r"2 \ln t", r"\max_x f", r"f(x) \log y", r"\arg\max x"]
-)
+@pytest.mark.parametrize("tex", [r"\log x", r"y \log(x)", r"2 \ln t", r"\max_x f", r"f(x) \log y", r"\arg\max x"])
 def test_operator_names_keep_a_thin_space_from_their_neighbours(tex: str) -> None:
     assert '<mspace width=".167em"' in html(tex)
 
@@ -24,9 +22,7 @@ def test_no_space_is_added_before_a_parenthesis_or_beside_a_relation(tex: str) -
     assert "mspace" not in html(tex)
 
 
-@pytest.mark.parametrize(
-    ("tex", "mark"), [(r"\hat x", "ˆ"), (r"\tilde x", "˜"), (r"\bar x", "¯"), (r"\dot x", "˙")]
-)
+@pytest.mark.parametrize(("tex", "mark"), [(r"\hat x", "ˆ"), (r"\tilde x", "˜"), (r"\bar x", "¯"), (r"\dot x", "˙")])
 def test_accents_over_a_letter_are_placed_as_accents_and_do_not_stretch(tex: str, mark: str) -> None:
     assert f'<mover accent="true"><mi>x</mi><mo stretchy="false">{mark}</mo></mover>' in html(tex)
 
@@ -38,9 +34,8 @@ def test_a_wide_hat_stretches_and_an_overline_is_a_line() -> None:
 
 def test_rows_of_align_meet_at_the_equals_sign_and_draw_full_sums() -> None:
     shown = html(r"\begin{aligned} a &= b \\ c &= \sum_i d_i \end{aligned}")
-    assert (
-        '<mtable class="al" displaystyle="true"><mtr><mtd class="r">' in shown
-        and "style=" not in shown.replace("displaystyle=", "")
+    assert '<mtable class="al" displaystyle="true"><mtr><mtd class="r">' in shown and "style=" not in shown.replace(
+        "displaystyle=", ""
     )
 
 

@@ -31,9 +31,7 @@ every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 item_models = pytest.mark.parametrize("model", [m for m in MODELS.values() if hasattr(m, "similar_items")])
 
 
-def random_ratings(
-    n_users: int = 40, n_items: int = 25, seed: int = 0, share: float = 0.3
-) -> sparse.csr_array:
+def random_ratings(n_users: int = 40, n_items: int = 25, seed: int = 0, share: float = 0.3) -> sparse.csr_array:
     rng = np.random.default_rng(seed)
     X = rng.integers(1, 6, (n_users, n_items)) * (rng.random((n_users, n_items)) < share)
     return sparse.csr_array(X.astype(np.float32))
@@ -51,9 +49,7 @@ def checkerboard(n: int = 40) -> sparse.csr_array:
     """Even users have even items, odd users odd ones, a tenth of it missing; the ratings are 4 and 5."""
     rng = np.random.default_rng(0)
     u, i = np.indices((n, n))
-    return sparse.csr_array(
-        ((u + i) % 2 == 0) * rng.integers(4, 6, (n, n)) * (rng.random((n, n)) < 0.9) * 1.0
-    )
+    return sparse.csr_array(((u + i) % 2 == 0) * rng.integers(4, 6, (n, n)) * (rng.random((n, n)) < 0.9) * 1.0)
 
 
 # The contract of the family
@@ -164,9 +160,7 @@ def test_one_user_and_one_item_is_enough(model):
 @every_model
 def test_fit_returns_itself_and_changes_nothing(model):
     X = random_ratings()
-    X = sparse.csr_matrix(
-        (X.data[::-1].copy(), X.indices[::-1].copy(), X.indptr.copy()), shape=X.shape
-    )  # unsorted
+    X = sparse.csr_matrix((X.data[::-1].copy(), X.indices[::-1].copy(), X.indptr.copy()), shape=X.shape)  # unsorted
     X.data[5] = 0  # a stored zero
     before = [a.copy() for a in (X.data, X.indices, X.indptr)]
     assert model.fit(X) is model
@@ -337,8 +331,8 @@ ERRORS = {
     "user_items must be a sparse matrix, not ndarray": lambda: EASE().fit(np.ones((2, 2))),
     "user_items of shape (2, 3) is empty": lambda: Popularity().fit(sparse.csr_array((2, 3))),
     "user_items of shape (0, 0) is empty": lambda: Popularity().fit(sparse.csr_array((0, 0))),
-    "[1, 2] is nan; a value must be finite and above 0, where 0 means unknown (and 1 more)": lambda: (
-        EASE().fit(sparse.csr_array([[1, 0, 0], [1, 0, np.nan], [0, np.inf, 0]]))
+    "[1, 2] is nan; a value must be finite and above 0, where 0 means unknown (and 1 more)": lambda: EASE().fit(
+        sparse.csr_array([[1, 0, 0], [1, 0, np.nan], [0, np.inf, 0]])
     ),
     "user_items[0, 1] is -2; a value must be finite": lambda: UserKNN().fit(sparse.csr_array([[1, -2]])),
     "ItemKNN has not been fitted; call fit(user_items) first": lambda: ItemKNN().recommend([0]),
@@ -349,9 +343,7 @@ ERRORS = {
     "item 99 is outside 0..24": lambda: ItemKNN().fit(R).similar_items(99),
     "k=0: at least one item": lambda: EASE().fit(R).recommend([0], k=0),
     "user_items has 3 items; the model was fitted on 25": lambda: EASE().fit(R).scores([0], user_items=ONES),
-    "predict takes pairs, one item for each user; given are 2 and 1": lambda: (
-        UserKNN().fit(R).predict([1, 2], [3])
-    ),
+    "predict takes pairs, one item for each user; given are 2 and 1": lambda: UserKNN().fit(R).predict([1, 2], [3]),
 }
 
 

@@ -25,9 +25,7 @@ def display(data: dict, metadata: dict | None = None) -> object:
 
 
 def test_a_picture_carries_its_alternative_text_and_its_size() -> None:
-    html = shown(
-        display({"image/png": PNG, "text/plain": "<Figure>"}, {"image/png": {"alt": 'bars of "nDCG" <b>'}})
-    )
+    html = shown(display({"image/png": PNG, "text/plain": "<Figure>"}, {"image/png": {"alt": 'bars of "nDCG" <b>'}}))
     assert html == (
         f'<figure><img src="data:image/png;base64,{PNG}" alt="bars of &quot;nDCG&quot; &lt;b&gt;"'
         ' width="1" height="1"></figure>'
@@ -56,16 +54,11 @@ def test_svg_is_an_image_and_never_part_of_the_page() -> None:
     ],
 )
 def test_what_needs_a_script_is_left_out_with_a_note(data: dict) -> None:
-    assert (
-        shown(display(data))
-        == '<p class="note">An interactive view is left out here: this page runs no script.</p>'
-    )
+    assert shown(display(data)) == '<p class="note">An interactive view is left out here: this page runs no script.</p>'
 
 
 def test_a_live_view_that_brings_a_picture_shows_the_picture() -> None:
-    html = shown(
-        display({"application/vnd.vega.v5+json": {}, "image/png": PNG}, {"image/png": {"alt": "dots"}})
-    )
+    html = shown(display({"application/vnd.vega.v5+json": {}, "image/png": PNG}, {"image/png": {"alt": "dots"}}))
     assert 'alt="dots"' in html and "left out" not in html
 
 
@@ -91,8 +84,6 @@ def test_long_output_is_folded_and_very_long_output_is_cut_with_a_note() -> None
 
 
 def test_an_error_shows_its_sentence_and_folds_its_traceback() -> None:
-    html = shown(
-        new_output("error", ename="DataError", evalue="<u.data>", traceback=["\x1b[31mTraceback\x1b[0m <x>"])
-    )
+    html = shown(new_output("error", ename="DataError", evalue="<u.data>", traceback=["\x1b[31mTraceback\x1b[0m <x>"]))
     assert "<b>DataError</b>: &lt;u.data&gt;" in html
     assert '<pre><span class="ansi-red-fg">Traceback</span> &lt;x&gt;</pre></details>' in html

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from smlab import packages, progress
+from smlab import packages, pip_settings, progress
 from smlab.archives import unpack
 from smlab.checks import DataAbsent, UsageError
 from smlab.packages import PipSettings, Unreachable, WrongChecksum
@@ -45,7 +45,7 @@ class Index:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         self.host = f"127.0.0.1:{self.server.server_port}"
-        self.url = f"http://{self.host}/simple"
+        self.url = f"http://{self.host}/index"
 
     def reset(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -62,7 +62,7 @@ class Index:
             self.fail -= 1
             return self.send(request, 503, b"")
         name = request.path.rsplit("/", 1)[-1]
-        if request.path == "/simple/tinydata/":
+        if request.path == "/index/tinydata/":
             return self.page(request)
         if self.redirect and name in self.files and request.path.startswith("/files/"):
             return self.send(request, 302, b"", Location=f"/elsewhere/{name}")
@@ -73,13 +73,9 @@ class Index:
         return self.send(request, 404, b"")
 
     def page(self, request: BaseHTTPRequestHandler) -> None:
-        hashes = {
-            name: hashlib.sha256(b"x" if self.lie else data).hexdigest() for name, data in self.files.items()
-        }
+        hashes = {name: hashlib.sha256(b"x" if self.lie else data).hexdigest() for name, data in self.files.items()}
         if self.as_json:
-            files = [
-                {"filename": n, "url": f"/files/{n}", "hashes": {"sha256": h}} for n, h in hashes.items()
-            ]
+            files = [{"filename": n, "url": f"/files/{n}", "hashes": {"sha256": h}} for n, h in hashes.items()]
             body = json.dumps({"meta": {"api-version": "1.0"}, "name": "tinydata", "files": files}).encode()
             return self.send(request, 200, body, kind="application/vnd.pypi.simple.v1+json")
         links = [f'<a href="/files/{n}#sha256={h}">{n}</a>' for n, h in hashes.items()]
@@ -139,14 +135,12 @@ def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         if name.upper().startswith(("PIP_", "SMLAB_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nothing listens on the discard port
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/index")  # nothing listens on the discard port
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
 def get(to: Path, data: bytes | None = None, filename: str = WHEEL, size: int | None = None) -> Path:
-    return packages.download(
-        "tinydata", "1.0", filename, sha256(wheel() if data is None else data), to, size=size
-    )
+    return packages.download("tinydata", "1.0", filename, sha256(wheel() if data is None else data), to, size=size)
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -183,9 +177,7 @@ def test_file_is_found_in_an_index_of_files(monkeypatch, tmp_path):
 
 
 def test_settings_in_pips_own_file_count(index, monkeypatch, tmp_path):
-    (tmp_path / "pip.conf").write_text(
-        f"[global]\nindex-url = {index.url}\ntimeout = 7\ntrusted-host = a.example\n"
-    )
+    (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {index.url}\ntimeout = 7\ntrusted-host = a.example\n")
     monkeypatch.delenv("PIP_INDEX_URL")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     settings = packages.pip_settings()
@@ -206,15 +198,13 @@ def test_unreachable_index_is_one_sentence_within_two_seconds(tmp_path):
     with pytest.raises(Unreachable) as caught:
         get(tmp_path / "to")
     assert time.monotonic() - start < 2
-    assert "cannot reach pip's index-url http://127.0.0.1:9/simple (" in str(caught.value)
+    assert "cannot reach pip's index-url http://127.0.0.1:9/index (" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_absent_file_says_where_was_looked(index, monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_INDEX_URL", index.url)
-    with pytest.raises(
-        DataAbsent, match=rf"is not in pip's package index \(looked in index-url {index.url}\)"
-    ):
+    with pytest.raises(DataAbsent, match=rf"is not in pip's package index \(looked in index-url {index.url}\)"):
         get(tmp_path / "to", filename="tinydata-1.0-py2-none-any.whl")
 
 
@@ -237,15 +227,15 @@ def test_credentials_are_used_and_never_shown(index, user, monkeypatch, tmp_path
     from urllib.parse import unquote
 
     index.password = unquote(user)
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://{user}@{index.host}/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://{user}@{index.host}/index")
     assert get(tmp_path / "to").read_bytes() == wheel()
     index.password = "other:password"
     with pytest.raises(Unreachable) as refused:
         get(tmp_path / "to")
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://{user}@127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://{user}@127.0.0.1:9/index")
     with pytest.raises(Unreachable) as silent:
         get(tmp_path / "to")
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://{user}@mirror.example/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://{user}@mirror.example/index")
     with pytest.raises(Unreachable, match="is not https") as plain:
         get(tmp_path / "to")
     assert f"index-url {index.url} answers 401" in str(refused.value)
@@ -277,7 +267,7 @@ def test_checksum_that_the_index_declares_is_compared_before_the_download(index,
     monkeypatch.setenv("PIP_INDEX_URL", index.url)
     with pytest.raises(WrongChecksum, match="the index offers SHA-256"):
         get(tmp_path / "to")
-    assert index.asked == ["/simple/tinydata/"]
+    assert index.asked == ["/index/tinydata/"]
 
 
 def test_longer_file_than_expected_is_stopped(index, monkeypatch, tmp_path):
@@ -301,18 +291,18 @@ def test_setup_code_of_a_source_distribution_never_runs(index, monkeypatch, tmp_
 
 def test_pips_proxy_setting_is_used(index, monkeypatch, tmp_path):
     """A proxy is asked for whole addresses; this one is the index itself."""
-    settings = PipSettings("http://far.example/simple", trusted_hosts=("far.example",), proxy=index.host)
+    settings = PipSettings("http://far.example/index", trusted_hosts=("far.example",), proxy=index.host)
     with pytest.raises(DataAbsent):
         packages.download("tinydata", "1.0", WHEEL, sha256(wheel()), tmp_path / "to", settings=settings)
-    assert index.asked[0] == "http://far.example/simple/tinydata/"
+    assert index.asked[0] == "http://far.example/index/tinydata/"
 
 
 def test_environments_proxy_is_used_for_a_trusted_host(index, monkeypatch, tmp_path):
     monkeypatch.setenv("HTTPS_PROXY", f"http://{index.host}")
-    settings = PipSettings("http://far.example/simple", trusted_hosts=("far.example",))
+    settings = PipSettings("http://far.example/index", trusted_hosts=("far.example",))
     with pytest.raises(DataAbsent):
         packages.download("tinydata", "1.0", WHEEL, sha256(wheel()), tmp_path / "to", settings=settings)
-    assert index.asked[0] == "http://far.example/simple/tinydata/"
+    assert index.asked[0] == "http://far.example/index/tinydata/"
 
 
 @pytest.mark.parametrize(
@@ -325,9 +315,7 @@ def test_environments_proxy_is_used_for_a_trusted_host(index, monkeypatch, tmp_p
 )
 def test_unusable_setting_is_named(settings, sentence, tmp_path):
     with pytest.raises(UsageError, match=sentence) as caught:
-        packages.download(
-            "a", "1", "a-1.tar.gz", "0", tmp_path, settings=PipSettings("http://x.example", **settings)
-        )
+        packages.download("a", "1", "a-1.tar.gz", "0", tmp_path, settings=PipSettings("http://x.example", **settings))
     assert "s3cret" not in str(caught.value)
 
 
@@ -339,8 +327,8 @@ def test_module_of_the_working_folder_is_not_mistaken_for_pip(monkeypatch, tmp_p
 
 
 def test_environment_without_pip_asks_the_one_that_python_carries(monkeypatch, tmp_path):
-    blocked = packages._ASK_PIP.replace("import pip\n", "raise ImportError\n", 1)
-    monkeypatch.setattr(packages, "_ASK_PIP", blocked)
+    blocked = pip_settings._ASK_PIP.replace("import pip\n", "raise ImportError\n", 1)
+    monkeypatch.setattr(pip_settings, "_ASK_PIP", blocked)
     monkeypatch.setenv("PIP_TIMEOUT", "12")
     assert packages.pip_settings().timeout == 12.0
 
@@ -377,9 +365,7 @@ def test_real_index_has_the_pinned_wheel(monkeypatch, tmp_path):
     monkeypatch.setenv("SMLAB_CACHE", str(tmp_path / "cache"))
     digest = "80be9e3e4bd5e6b8f51b146ce5c06a6861208fdd983fab6150e8ca991dc949dd"
     try:
-        file = packages.download(
-            "pymc3", "3.9.3", "pymc3-3.9.3-py3-none-any.whl", digest, tmp_path, size=1_870_588
-        )
+        file = packages.download("pymc3", "3.9.3", "pymc3-3.9.3-py3-none-any.whl", digest, tmp_path, size=1_870_588)
     except DataAbsent as error:
         pytest.skip(str(error))
     assert file.stat().st_size == 1_870_588

@@ -163,9 +163,7 @@ ERRORS = {
     "counts EASE go from 0 to 0": lambda: plots.lorenz({"EASE": [0, 0]}),
     "ratings hold nan; finite numbers": lambda: plots.rating_histogram([1, np.nan]),
     "ratings are empty": lambda: plots.rating_histogram([]),
-    "curve 'a' has shape (2,); needed is one value or interval per x, 3": lambda: plots.curve(
-        X, {"a": [1, 2]}
-    ),
+    "curve 'a' has shape (2,); needed is one value or interval per x, 3": lambda: plots.curve(X, {"a": [1, 2]}),
     "heatmap needs a matrix with at least one finite value; this has shape (3,)": lambda: plots.heatmap(X),
     "a point has an x, a y and a label; given are 1, 2 and 1": lambda: plots.trade_off([1], [1, 2], ["a"]),
 }

@@ -50,9 +50,7 @@ def test_formulas_are_found(source: str) -> None:
     assert html.count("<math") == 1 and "$" not in html.replace("$x$", "") and "smath" not in html
 
 
-@pytest.mark.parametrize(
-    "source", ["`$x$`", "```\n$x$\n```", "~~~\n$x$ and $y$\n~~~", "    $x$", "``a ` $x$``"]
-)
+@pytest.mark.parametrize("source", ["`$x$`", "```\n$x$\n```", "~~~\n$x$ and $y$\n~~~", "    $x$", "``a ` $x$``"])
 def test_formulas_in_code_stay_as_they_are(source: str) -> None:
     html = cell(source)
     assert "<math" not in html and "$x$" in html
@@ -74,9 +72,7 @@ def test_a_bad_formula_names_its_cell() -> None:
 
 
 def test_equations_with_a_number_can_be_linked_to() -> None:
-    html = cell(
-        "$$a \\tag{2}\\label{eq:a}$$\nBy equation (2), Eqs. (2) and (9), \\eqref{eq:a}; (2) pears; `eq. (2)`."
-    )
+    html = cell("$$a \\tag{2}\\label{eq:a}$$\nBy equation (2), Eqs. (2) and (9), \\eqref{eq:a}; (2) pears; `eq. (2)`.")
     assert html.count('id="eq-2"') == 1 and '<a class="eq-no" href="#eq-2">(2)</a>' in html
     assert html.count('<a href="#eq-2">(2)</a>') == 3 and "(9)" in html and "eq-9" not in html
 

@@ -58,7 +58,10 @@ def test_a_misspelt_table_names_the_nearest(project):
     [
         ("[demo]\ntitle = 't'\n", "evidence.toml, column 'demo': must have notebook, parameters, protocol"),
         ("[demo\n", "evidence.toml: is not valid TOML"),
-        (TABLE.replace('"EASE" = "ease"', '"BPR" = "bpr"'), "target names the model 'EASE', which ours does not have"),
+        (
+            TABLE.replace('"EASE" = "ease"', '"BPR" = "bpr"'),
+            "target names the model 'EASE', which ours does not have",
+        ),
         (TABLE.replace("at_least", "at_last"), "target must have at_least or at_most"),
         (TABLE.replace('column = "nDCG@10"', 'column = "MAP"'), "target names the column 'MAP'"),
     ],

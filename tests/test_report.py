@@ -150,9 +150,7 @@ def essay_cells(plots: int = 6, formulas: int = 50) -> list:
     cells += [code("k: int = 10  # length of a list", tags=("parameters",))]
     for number in range(formulas):
         tex = rf"\hat r_{{ui}} = \sum_{{j \in N_{{{number}}}(i)}} s_{{ij}}, \; k = {number} \tag{{{number}}}"
-        cells.append(
-            new_markdown_cell(f"## Part {number}\n\nA sentence, and\n\n$$ {tex} $$\n\nwhich is clear.")
-        )
+        cells.append(new_markdown_cell(f"## Part {number}\n\nA sentence, and\n\n$$ {tex} $$\n\nwhich is clear."))
         cells.append(code(f"# Step {number}\nmodel.fit(train, seed={number})"))
     frame = pd.DataFrame({"model": ["EASE", "popularity"], "nDCG@10": [0.4871, 0.2512]})
     cells += [code("show(axes, alt='a plot')", figure(width=200)) for _ in range(plots)]
@@ -226,15 +224,11 @@ def test_a_failed_run_says_where_and_why(tmp_path: Path) -> None:
 
 
 def test_contents_are_nested_and_lead_to_their_headings(tmp_path: Path) -> None:
-    html = written(
-        tmp_path, [new_markdown_cell("# T\n## 1. One\n### 1.1 Deep $x$\n## 2. Two\n[up](#1.-One)")]
-    )
+    html = written(tmp_path, [new_markdown_cell("# T\n## 1. One\n### 1.1 Deep $x$\n## 2. Two\n[up](#1.-One)")])
     nav = re.search(r"<nav.*?</nav>", html, re.DOTALL)
     assert nav and re.search(r"1\. One</a><ol><li><a[^>]*>1\.1 Deep <math", nav[0])
     anchors = {attributes["id"] for _, attributes in Page(html).tags if "id" in attributes}
-    links = [
-        attributes["href"] for tag, attributes in Page(html).tags if tag == "a" and attributes.get("href")
-    ]
+    links = [attributes["href"] for tag, attributes in Page(html).tags if tag == "a" and attributes.get("href")]
     from urllib.parse import unquote
 
     assert all(unquote(link[1:]) in anchors for link in links if link.startswith("#"))
@@ -258,9 +252,7 @@ def test_code_is_folded_parameters_are_named_and_silent_neighbours_share_a_fold(
 def test_a_bad_formula_fails_the_export_and_names_its_cell(tmp_path: Path) -> None:
     cells = [new_markdown_cell("# T"), new_markdown_cell("good $x$"), new_markdown_cell(r"bad $\nosuch{x}$")]
     folder = folder_of(tmp_path, cells)
-    with pytest.raises(
-        FormulaError, match=r"^03_collaborative_filtering, cell 3: formula \\nosuch\{x\} cannot be"
-    ):
+    with pytest.raises(FormulaError, match=r"^03_collaborative_filtering, cell 3: formula \\nosuch\{x\} cannot be"):
         report.write(folder)
     assert not (folder / "report.html").exists()
 
@@ -311,9 +303,7 @@ def test_size_and_time_of_an_essay_with_fifty_formulas_and_six_plots(tmp_path: P
     assert seconds <= 2.0  # measured 0.25 s on an idle machine; the margin is for a busy one
 
 
-def test_a_report_is_current_until_run_or_template_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_is_current_until_run_or_template_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = folder_of(tmp_path, essay_cells(1, 1))
     assert not report.is_current(folder)
     report.write(folder)
@@ -368,9 +358,7 @@ def browser() -> str:
 
 def dom(page: Path, profile: Path) -> str:
     """Return the page as a browser has it after running what it lets run."""
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    )
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     flags += "--disable-component-update --disable-sync --dump-dom"
     command = [browser(), *flags.split(), f"--user-data-dir={profile}", page.as_uri()]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout

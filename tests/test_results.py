@@ -119,10 +119,7 @@ def said(displayed: list, template: str, **values: Any) -> str:
 
 
 def test_say_formats_numbers_and_lists_and_keeps_the_template(displayed: list):
-    assert (
-        said(displayed, "**{a:.1f}** of {n:,} ({share:.0%})", a=1.25, n=1234, share=0.5)
-        == "**1.2** of 1,234 (50%)"
-    )
+    assert said(displayed, "**{a:.1f}** of {n:,} ({share:.0%})", a=1.25, n=1234, share=0.5) == "**1.2** of 1,234 (50%)"
     assert said(displayed, "{xs:.1f}", xs=[0.25, np.float64(1)]) == "0.2, 1.0"
     assert said(displayed, "{t}", t=["a", "b"]) == "\u2068a\u2069, \u2068b\u2069"
 

@@ -62,9 +62,7 @@ def assert_harmless(html: str) -> None:
         assert (attributes.get("src") or "data:image/").startswith("data:image/")
         assert (attributes.get("href") or "#").startswith(("#", "http://", "https://", "mailto:"))
         assert "banner" not in (attributes.get("class") or "")
-        assert "url(" not in (attributes.get("style") or "") and "position" not in (
-            attributes.get("style") or ""
-        )
+        assert "url(" not in (attributes.get("style") or "") and "position" not in (attributes.get("style") or "")
 
 
 @pytest.mark.parametrize("html", HOSTILE)
@@ -73,23 +71,17 @@ def test_hostile_html_is_made_harmless(html: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    st.lists(st.sampled_from([*HOSTILE, "<td", '"', "'", ">", "\u202e", "&lt;script&gt;", "<table>", " x "]))
-)
+@given(st.lists(st.sampled_from([*HOSTILE, "<td", '"', "'", ">", "\u202e", "&lt;script&gt;", "<table>", " x "])))
 def test_any_mixture_of_hostile_pieces_is_made_harmless(pieces: list[str]) -> None:
     assert_harmless(tables(clean("".join(pieces))))
 
 
 def test_links_open_without_telling_where_they_came_from() -> None:
-    assert clean('<a href="https://a.example">a</a>') == (
-        '<a href="https://a.example" rel="noopener noreferrer">a</a>'
-    )
+    assert clean('<a href="https://a.example">a</a>') == ('<a href="https://a.example" rel="noopener noreferrer">a</a>')
 
 
 def test_a_data_frame_keeps_its_titles_as_text_and_its_numbers_at_the_right() -> None:
-    frame = pd.DataFrame(
-        {"title": ["<script>x</script>", "$x$", "=cmd()"], "mean": [1.5, 2.25, float("nan")]}
-    )
+    frame = pd.DataFrame({"title": ["<script>x</script>", "$x$", "=cmd()"], "mean": [1.5, 2.25, float("nan")]})
     html = tables(clean(frame._repr_html_()))
     assert "&lt;script&gt;x&lt;/script&gt;" in html and "$x$" in html and "=cmd()" in html
     assert '<th class="num">mean</th>' in html and '<td class="num">NaN</td>' in html
@@ -97,9 +89,7 @@ def test_a_data_frame_keeps_its_titles_as_text_and_its_numbers_at_the_right() ->
 
 
 def test_a_number_column_is_one_where_every_value_is_a_number() -> None:
-    cells = "".join(
-        f"<tr><td>{a}</td><td>{b}</td></tr>" for a, b in (("7", "0.48 [0.47, 0.49]"), ("x", "0.3 ± 0.1"))
-    )
+    cells = "".join(f"<tr><td>{a}</td><td>{b}</td></tr>" for a, b in (("7", "0.48 [0.47, 0.49]"), ("x", "0.3 ± 0.1")))
     html = tables(f"<table>{cells}</table>")
     assert html.count("num") == 2 and '<td class="num">0.3 ± 0.1</td>' in html
 
@@ -138,8 +128,6 @@ def test_terminal_text_is_escaped_and_a_progress_bar_shows_its_last_state() -> N
 
 def test_an_index_that_only_counts_is_dropped_and_a_named_one_stays() -> None:
     frame = pd.DataFrame({"model": ["a", "b"]})
-    assert "<td>a</td>" in tables(clean(frame._repr_html_())) and "<th>0</th>" not in tables(
-        clean(frame._repr_html_())
-    )
+    assert "<td>a</td>" in tables(clean(frame._repr_html_())) and "<th>0</th>" not in tables(clean(frame._repr_html_()))
     assert "<th>5</th>" in tables(clean(frame.set_axis([5, 6])._repr_html_()))
     assert "<th>0</th>" in tables(clean(frame.rename_axis("rank")._repr_html_()))

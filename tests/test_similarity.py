@@ -14,9 +14,7 @@ from smlab.similarity import cosine, pearson, similarity
 KINDS = ["cosine", "jaccard", "pearson", "adjusted-cosine"]
 
 
-def random_ratings(
-    n_users: int = 40, n_items: int = 25, seed: int = 0, share: float = 0.3
-) -> sparse.csr_array:
+def random_ratings(n_users: int = 40, n_items: int = 25, seed: int = 0, share: float = 0.3) -> sparse.csr_array:
     rng = np.random.default_rng(seed)
     X = rng.integers(1, 6, (n_users, n_items)) * (rng.random((n_users, n_items)) < share)
     return sparse.csr_array(X.astype(np.float32))
@@ -68,18 +66,12 @@ def test_worked_cosine_of_five_ratings():
 def test_worked_pearson_of_five_ratings():
     """The means are 2, not the printed 2.5, and the deviations cancel; an article prints 0.816."""
     assert pearson([3, 2, 1, 0, 4], [4, 3, 2, 1, 0]) == pytest.approx(0, abs=1e-12)
-    assert pearson([3, 2, 1, 0, 4], [4, 3, 2, 1, 0], common=True) == pytest.approx(1), (
-        "0 as a gap: they agree"
-    )
+    assert pearson([3, 2, 1, 0, 4], [4, 3, 2, 1, 0], common=True) == pytest.approx(1), "0 as a gap: they agree"
 
 
 def test_worked_cosine_of_three_ratings():
     """(4,5,3) and (4,4,5): 16 + 20 + 15 = 51 over √50 √57; printed 0.816, from squares."""
-    assert (
-        cosine([4, 5, 3], [4, 4, 5])
-        == pytest.approx(51 / np.sqrt(50 * 57))
-        == pytest.approx(0.9553, abs=5e-5)
-    )
+    assert cosine([4, 5, 3], [4, 4, 5]) == pytest.approx(51 / np.sqrt(50 * 57)) == pytest.approx(0.9553, abs=5e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)

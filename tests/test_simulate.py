@@ -94,17 +94,11 @@ def test_each_parameter_matters():
     plain = simulate.ratings(seed=7)
     assert matches(simulate.ratings(seed=7, choice=0.0)).mean() < 0.3 < matches(plain).mean()
     flat = simulate.ratings(seed=7, contrast=0.0)
-    assert (
-        abs(flat.ratings["rating"][matches(flat)].mean() - flat.ratings["rating"][~matches(flat)].mean())
-        < 0.15
-    )
+    assert abs(flat.ratings["rating"][matches(flat)].mean() - flat.ratings["rating"][~matches(flat)].mean()) < 0.15
     quiet = simulate.ratings(seed=7, noise=0.0)
     rows = quiet.ratings["user"] - 1, quiet.ratings["item"] - 1
     assert (quiet.ratings["rating"] == np.rint(quiet.mean[rows]).clip(1, 5)).all()
-    head = {
-        p: simulate.ratings(seed=7, popularity=p).ratings["item"].value_counts().iloc[:30].sum()
-        for p in (0, 1.5)
-    }
+    head = {p: simulate.ratings(seed=7, popularity=p).ratings["item"].value_counts().iloc[:30].sum() for p in (0, 1.5)}
     assert head[1.5] > 1.5 * head[0]
     assert simulate.ratings(seed=7, days=20).ratings["time"].max() < plain.ratings["time"].max()
     assert abs(len(simulate.ratings(500, 400, per_user=30, seed=7).ratings) / (500 * 30) - 1) < 0.1
@@ -132,10 +126,7 @@ def test_same_seed_gives_the_same_world_and_another_seed_another():
 
 def test_titles_stay_unique_when_the_words_run_out():
     assert (
-        simulate.ratings(10, 1000, 2, per_user=5)
-        .items["title"]
-        .str.replace(r" \(\d+\)$", "", regex=True)
-        .nunique()
+        simulate.ratings(10, 1000, 2, per_user=5).items["title"].str.replace(r" \(\d+\)$", "", regex=True).nunique()
         > 900
     )
 

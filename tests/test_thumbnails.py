@@ -26,18 +26,14 @@ def test_the_thumbnail_is_the_headline_figure_made_small(tmp_path: Path) -> None
         new_output("display_data", data={"image/png": picture(10)}),
         new_output("display_data", data={"image/png": picture(900)}, metadata=wide),
     ]
-    nbformat.write(
-        new_notebook(cells=[new_code_cell("x", outputs=outputs)]), str(tmp_path / "notebook.ipynb")
-    )
+    nbformat.write(new_notebook(cells=[new_code_cell("x", outputs=outputs)]), str(tmp_path / "notebook.ipynb"))
     path = write_thumbnail(tmp_path)
     assert path == tmp_path / THUMBNAIL
     with Image.open(path) as image:
         assert image.size == (320, 320) and image.format == "WEBP"
 
 
-@pytest.mark.parametrize(
-    "content", ["{}", "{broken", '{"cells": [{"outputs": [{"data": {"image/png": "AAAA"}}]}]}']
-)
+@pytest.mark.parametrize("content", ["{}", "{broken", '{"cells": [{"outputs": [{"data": {"image/png": "AAAA"}}]}]}'])
 def test_a_notebook_without_a_good_picture_has_no_thumbnail(tmp_path: Path, content: str) -> None:
     (tmp_path / "notebook.ipynb").write_text(content)
     assert write_thumbnail(tmp_path) is None

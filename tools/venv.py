@@ -78,9 +78,13 @@ def pip(python: Path, *what: str, total: int = 0) -> None:
                 say(f"\nunpacking {total} packages (half a minute or so) …\n")
     if run.returncode:
         print("".join(tail), file=sys.stderr)
-        raise SystemExit(stop("pip could not install the environment; its last lines are above. No network? Check\n"
-                              "`python -m pip config list` (index-url, proxy, cert) and run the same command again:"
-                              " what is installed already is kept."))
+        raise SystemExit(
+            stop(
+                "pip could not install the environment; its last lines are above. No network? Check\n"
+                "`python -m pip config list` (index-url, proxy, cert) and run the same command again:"
+                " what is installed already is kept."
+            )
+        )
 
 
 def count(seen: int, total: int, name: str) -> None:
