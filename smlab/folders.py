@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smlab import atomic
 from smlab.checks import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 EXIT_CODES = {"ok": 0, "failed": 1, "timeout": 124, "interrupted": 130, "killed": 137}
+SOCKETS = ".sockets"  # in a work folder: says where the sockets of the kernel are
 RESERVE_BYTES = 256 * 1024
 FULL_DISK = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
@@ -115,28 +117,16 @@ def ended(run: dict[str, Any], status: str, error: dict[str, Any] | None = None)
     return {**run, "status": status, "exit_code": EXIT_CODES[status], "error": error}
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write a text file so that readers see the old content or the new, never a part."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def write_run(folder: Path, run: dict[str, Any]) -> None:
     """Write `run.json`; on a full disk the reserve beside it makes room."""
     text = json.dumps(run, ensure_ascii=True, indent=1)
     try:
-        write_atomic(folder / "run.json", text)
+        atomic.write(folder / "run.json", text)
     except OSError as error:
         if error.errno not in FULL_DISK:
             raise
         (folder / ".reserve").unlink(missing_ok=True)
-        write_atomic(folder / "run.json", text)
+        atomic.write(folder / "run.json", text)
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:
@@ -204,7 +194,17 @@ def salvage(work: Path, status: str, message: str) -> dict[str, Any] | None:
     run = {**ended(run, status, error), **recorded(work), "seconds": seconds_until(work, run)}
     with contextlib.suppress(OSError, ValueError):
         mend_states(work / "notebook.ipynb")
+    remove_sockets(work / SOCKETS)
     return {**run, "folder": str(close_work(work, run))}
+
+
+def remove_sockets(note: Path) -> None:
+    """Remove the folder of sockets that a note names, and the note."""
+    with contextlib.suppress(OSError):
+        folder = Path(note.read_text(encoding="utf-8"))
+        note.unlink()
+        if folder.name.startswith("smlab-"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def seconds_until(work: Path, run: dict[str, Any]) -> float | None:
@@ -232,7 +232,7 @@ def mend_states(path: Path) -> None:
         if state.get("status") == "running":
             state.update(status="failed", exception=True)
     notebook["metadata"].setdefault("papermill", {})["exception"] = True
-    write_atomic(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    atomic.write(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
 
 def check_writable(runs_dir: Path) -> None:

@@ -30,8 +30,8 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
+from smlab import atomic
 from smlab.endings import Facts, Outcome, judged
-from smlab.folders import write_atomic
 from smlab.sessions import NEVER_DROP, KernelManager, Notify, Session, close
 from smlab.streams import joined
 
@@ -87,7 +87,7 @@ class Manager(NotebookExecutionManager):
             return
         begin = time.monotonic()
         try:
-            write_atomic(self.session.output, nbformat.writes(self.nb) + "\n")
+            atomic.write(self.session.output, nbformat.writes(self.nb) + "\n")
             self.disk_error = None
         except OSError as error:
             self.disk_error = error

@@ -22,6 +22,7 @@ LINES_OPEN = 40
 _IMAGES = ("image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif")
 _ORDER = ("text/html", "text/markdown", "text/latex", *_IMAGES, "text/plain")
 _LIVE = ("widget-view+json", "javascript", "plotly", "bokeh", "vega", "holoviews")
+RECORDED = "application/vnd.smlab.metrics+json"  # what `results.record` displays
 _NOTE = '<p class="note">An interactive view is left out here: this page runs no script.</p>'
 
 
@@ -58,7 +59,7 @@ class Outputs:
         if kind in _IMAGES:
             return self._image(kind, text, metadata, where)
         if kind == "text/html":
-            return _html(text)
+            return _recorded(data[RECORDED], _html(text)) if RECORDED in data else _html(text)
         if kind == "text/markdown":
             return f'<div class="out said">{self.page.output(text, where)}</div>'
         if kind == "text/latex":
@@ -75,6 +76,13 @@ class Outputs:
         size = _size(content) if kind == "image/png" else ""
         source = f"data:{kind};base64,{content}"
         return f'<figure><img src="{escape(source)}" alt="{escape(sanitize.settle(alt))}"{size}></figure>'
+
+
+def _recorded(payload: Any, table: str) -> str:
+    """Fold the recorded figures: the first page of a report has them already."""
+    number = len(payload.get("metrics", {})) if isinstance(payload, dict) else 0
+    summary = f"{number} recorded figure{'' if number == 1 else 's'}"
+    return f'<details class="printed"><summary><b>Record</b> {summary}</summary>{table}</details>'
 
 
 def _merged(outputs: list[Any]) -> Iterator[Any]:

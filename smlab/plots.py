@@ -49,17 +49,23 @@ def fonts() -> list[str]:
 def colours(names: Iterable[str]) -> dict[str, str]:
     """Give each name its colour: the same in every plot, unless another name of this plot has it already.
 
+    The first name of a family in `KNOWN` has the family's colour; others take what is left of the palette.
+
     >>> colours(["EASE", "popularity"])
     {'EASE': '#D55E00', 'popularity': '#6b6b6b'}
     """
+    names = list(dict.fromkeys(names))
     chosen: dict[str, str] = {}
+    for family, colour in KNOWN.items():
+        first = next((name for name in names if name.lower().startswith(family)), None)
+        if first is not None:
+            chosen[first] = colour
     for name in names:
-        key = name.lower()
-        start = zlib.crc32(key.encode()) % len(PALETTE)
-        wishes = [c for family, c in KNOWN.items() if key.startswith(family)]
-        wishes += [*PALETTE[start:], *PALETTE[:start]]
-        chosen[name] = next((c for c in wishes if c not in chosen.values()), wishes[0])
-    return chosen
+        start = zlib.crc32(name.lower().encode()) % len(PALETTE)
+        wishes = [*PALETTE[start:], *PALETTE[:start]]
+        free = [c for c in wishes if c not in chosen.values()]
+        chosen.setdefault(name, (free or wishes)[0])
+    return {name: chosen[name] for name in names}
 
 
 def interval_bars(

@@ -15,12 +15,12 @@ import os
 import re
 import string
 import sys
-import tempfile
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from smlab import atomic
 from smlab.checks import UsageError, shorten
 
 MIME = "application/vnd.smlab.metrics+json"
@@ -119,10 +119,7 @@ def keep(path: Path, payload: dict[str, Any]) -> None:
     merged = {**earlier, **payload, "headline": payload["headline"] or earlier.get("headline")}
     for part in ("metrics", "reference"):
         merged[part] = {**earlier.get(part, {}), **payload[part]}
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".metrics-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(merged, file, ensure_ascii=False, indent=1, allow_nan=False)
-    Path(name).replace(path)
+    atomic.write(path, json.dumps(merged, ensure_ascii=True, indent=1, allow_nan=False))
 
 
 def as_text(payload: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from smlab import folders, pool, screen, sweeps
+from smlab import atomic, folders, pool, screen, sweeps
 from smlab.checks import SmlabError
 from smlab.folders import Job, history
 from smlab.plans import find_notebook, find_run, notebooks, plan, run_id, title
@@ -151,7 +151,7 @@ def refused(job: Job) -> dict[str, Any]:
         if not mine:
             return {**one, "folder": None}
         folders.open_work(job, one)
-        folders.write_atomic(job.work / "notebook.ipynb", job.source)
+        atomic.write(job.work / "notebook.ipynb", job.source)
         return {**one, "folder": str(folders.close_work(job.work, one))}
 
 

@@ -31,11 +31,12 @@ Notify = Callable[[tuple[Any, ...]], None]
 class Session:
     """What the parts of one execution share: where to save, whom to tell, and whether to stop.
 
-    `stop` may be called from any thread and from a signal handler.
+    `stop` may be called from any thread and from a signal handler. A `note` is a file that holds, while the
+    kernel runs, where its sockets are: for whoever clears up after this process was killed.
     """
 
-    def __init__(self, output: Path, notify: Notify) -> None:
-        self.output, self.notify = output, notify
+    def __init__(self, output: Path, notify: Notify, note: Path | None = None) -> None:
+        self.output, self.notify, self.note = output, notify, note
         self.reason: str | None = None
         self.kernel: subprocess.Popen[bytes] | None = None
         self.sockets: Path | None = None
@@ -71,6 +72,9 @@ class Session:
 
     def started(self, kernel: subprocess.Popen[bytes]) -> None:
         self.kernel = kernel
+        if self.note is not None:
+            with contextlib.suppress(OSError):
+                self.note.write_text(str(self.sockets), encoding="utf-8")
         if self.reason:
             self.kill()
         self.notify(("kernel", kernel.pid, str(self.sockets)))
@@ -109,8 +113,8 @@ class KernelManager(AsyncKernelManager):
     async def _async_request_shutdown(self, restart: bool = False) -> None:
         """Ask the kernel to leave as a cell can; if it does not, as the protocol says.
 
-        A request on the control channel makes the kernel close its output while the thread of that channel still
-        writes to it; one shutdown in ten then hangs until somebody loses patience.
+        A request on the control channel makes the kernel close its output while the thread of that channel
+        still writes to it; one shutdown in ten then hangs until somebody loses patience.
         """
         content = {"code": LEAVE, "silent": True, "store_history": False, "allow_stdin": False}
         shell = self.connect_shell()
@@ -138,5 +142,7 @@ def close(session: Session) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             session.kernel.wait(5)
     session.over = True
+    if session.note is not None:
+        session.note.unlink(missing_ok=True)
     if session.sockets is not None:
         shutil.rmtree(session.sockets, ignore_errors=True)

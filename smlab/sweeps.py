@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smlab import folders, kinds, parameters
+from smlab import atomic, folders, kinds, parameters
 from smlab.checks import UsageError, nearest
 from smlab.folders import Job
 
@@ -106,7 +106,7 @@ class Table:
             "data": first.data,
             "offline": first.offline,
         }
-        folders.write_atomic(self.folder / "sweep.json", json.dumps(about, indent=1))
+        atomic.write(self.folder / "sweep.json", json.dumps(about, indent=1))
 
     def add(self, index: int, run: dict[str, Any]) -> None:
         """Take the end of the run at `index` and write the table anew."""
@@ -125,7 +125,7 @@ class Table:
         writer = csv.DictWriter(text, [inert(name) for name in columns], lineterminator="\n")
         writer.writeheader()
         writer.writerows({inert(name): inert(value) for name, value in row.items()} for row in rows)
-        folders.write_atomic(self.folder / "table.csv", text.getvalue())
+        atomic.write(self.folder / "table.csv", text.getvalue())
 
     def row(self, index: int) -> dict[str, Any]:
         """Return a row: run, status, what varies, metrics with the bounds of their intervals, seconds."""

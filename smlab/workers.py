@@ -40,7 +40,8 @@ def work(connection: Connection, job: Job, options: dict[str, Any]) -> None:
         os.setsid()
     os.environ.clear()
     os.environ.update(options["environment"] | job.environment)
-    session = Session(job.work / "notebook.ipynb", lambda message: tell(connection, message))
+    note = job.work / folders.SOCKETS
+    session = Session(job.work / "notebook.ipynb", lambda message: tell(connection, message), note)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: session.stop("interrupted"))
     threading.Thread(target=listen, args=(connection, session), daemon=True).start()

@@ -57,7 +57,7 @@ def test_file_imports_only_lower_layers(name):
 
 @pytest.mark.parametrize("name", sorted(MODELS & set(FILES)))
 def test_model_is_passed_what_it_needs(name):
-    assert imports(name) <= {"checks.py", "features.py", "training.py", "text.py"}
+    assert imports(name) <= {"checks.py", "features.py", "ranking.py", "similarity.py", "training.py", "text.py"}
 
 
 @pytest.mark.parametrize("name", ["__init__.py", "checks.py", "cli.py"])

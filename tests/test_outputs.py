@@ -7,7 +7,8 @@ import base64
 import pytest
 from nbformat.v4 import new_output
 
-from smlab.outputs import LINES_OPEN, LINES_SHOWN, Outputs
+from smlab import results
+from smlab.outputs import LINES_OPEN, LINES_SHOWN, RECORDED, Outputs
 from smlab.prose import Prose
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -87,3 +88,10 @@ def test_an_error_shows_its_sentence_and_folds_its_traceback() -> None:
     html = shown(new_output("error", ename="DataError", evalue="<u.data>", traceback=["\x1b[31mTraceback\x1b[0m <x>"]))
     assert "<b>DataError</b>: &lt;u.data&gt;" in html
     assert '<pre><span class="ansi-red-fg">Traceback</span> &lt;x&gt;</pre></details>' in html
+
+
+def test_recorded_figures_are_folded_because_the_first_page_has_them() -> None:
+    payload = {"metrics": {"auc": 0.8}}
+    html = shown(display({RECORDED: payload, "text/html": "<table><tr><td>auc</td></tr></table>", "text/plain": "auc"}))
+    assert html.startswith('<details class="printed"><summary><b>Record</b> 1 recorded figure</summary>')
+    assert RECORDED == results.MIME

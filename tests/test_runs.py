@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from smlab import folders, plans, runs
+from smlab import atomic, folders, plans, runs
 from smlab.checks import DataAbsent, UsageError
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
@@ -60,7 +61,11 @@ def processes_in(folder: Path) -> list[psutil.Process]:
 
 
 def kernels_in(folder: Path) -> list[psutil.Process]:
-    return [p for p in processes_in(folder) if any("ipykernel" in argument for argument in p.cmdline())]
+    found = []
+    for process in processes_in(folder):
+        with contextlib.suppress(psutil.Error):
+            found += [process] if "ipykernel_launcher" in process.cmdline() else []
+    return found
 
 
 class Runner:
@@ -223,6 +228,14 @@ def test_imports_of_a_cell_with_magics_or_a_mistake_count_all_the_same():
     ]
     notebook = {"cells": [{"cell_type": "code", "source": text} for text in cells]}
     assert {"metrics", "plots"} <= set(plans.imported(notebook)[0])
+
+
+def test_planning_loads_nothing_that_takes_time(make_notebook: Make, tmp_path: Path):
+    make_notebook("n.ipynb", "# T", QUICK, parameters=ONE)
+    script = "import sys\nfrom smlab import runs\nruns.plan('n.ipynb')\n"
+    script += "print({'papermill', 'nbformat', 'jupyter_client', 'pandas', 'numpy', 'rich'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 # ---- one run ----
@@ -419,15 +432,19 @@ def test_everything_killed_at_once_is_found_and_ended_by_the_next_run(sleeper: P
     assert running["status"] == "running"
     for process in [runner.process, *psutil.Process(runner.process.pid).children(recursive=True)]:
         process.kill()
-    wait_for(lambda: not processes_in(tmp_path))
-    (dead,) = runs.history(tmp_path / "runs")
+    (dead,) = wait_for(lambda: [run for run in runs.history(tmp_path / "runs") if run["status"] != "running"])
     assert (dead["status"], dead["exit_code"], dead["error"]["message"]) == (
         "killed",
         137,
         "the runner was killed",
     )
+    (note,) = tmp_path.glob("runs/*/.work-*/.sockets")
+    sockets = Path(note.read_text())
+    assert sockets.exists()
     run = do(sleeper, timeout=1.5)
     assert run["status"] == "timeout"
+    assert not sockets.exists()
+    assert not (Path(run["folder"]) / ".sockets").exists()
     assert len(runs.history(tmp_path / "runs")) == 1
 
 
@@ -479,14 +496,14 @@ def test_full_disk_leaves_a_true_run_json(make_notebook: Make, tmp_path: Path):
 
 def test_reserve_makes_room_for_run_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / ".reserve").write_bytes(b"x")
-    real = folders.write_atomic
+    real = atomic.write
 
     def full_while_reserved(path: Path, text: str) -> None:
         if (tmp_path / ".reserve").exists():
             raise OSError(28, "No space left on device")
         real(path, text)
 
-    monkeypatch.setattr(folders, "write_atomic", full_while_reserved)
+    monkeypatch.setattr(atomic, "write", full_while_reserved)
     folders.write_run(tmp_path, {"id": "a"})
     assert json.loads((tmp_path / "run.json").read_text()) == {"id": "a"}
 
