@@ -79,7 +79,7 @@ def run_notebooks(options: argparse.Namespace) -> int:
     paths = [runs.find_notebook(name) for name in options.notebooks] or runs.notebooks()
     values = given_values(options.given)
     jobs = [plan(path, values, options) for path in dict.fromkeys(paths)]
-    done = runs.run(jobs, parallel=options.jobs, timeout=options.timeout, force=options.force, after=finish_report)
+    done = runs.run(jobs, force=options.force, **how(options))
     return close(done, runs_folder(options))
 
 
@@ -87,6 +87,23 @@ def plan(path: Path, values: dict[str, str], options: argparse.Namespace) -> Any
     from smlab import runs
 
     return runs.plan(path, values, runs_dir=runs_folder(options), data_dir=options.data_dir, offline=options.offline)
+
+
+def how(options: argparse.Namespace) -> dict[str, Any]:
+    """Give what `runs.run` needs beyond the jobs, for one notebook or many."""
+    return {
+        "parallel": options.jobs,
+        "timeout": options.timeout,
+        "after": finish_report,
+        "prepare": prepare_report,
+    }
+
+
+def prepare_report() -> None:
+    """Load what writes reports while the kernels work."""
+    # jsonschema compiles 35 parsers, half a second, for a format that no notebook uses.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    from smlab import report  # noqa: F401
 
 
 def finish_report(folder: Path) -> None:
@@ -121,10 +138,8 @@ def sweep_notebook(options: argparse.Namespace) -> int:
         runs_dir=runs_folder(options),
         data_dir=options.data_dir,
         offline=options.offline,
-        parallel=options.jobs,
-        timeout=options.timeout,
         force=options.force,
-        after=finish_report,
+        **how(options),
     )
     print(f"\nTable: {relative(Path(done[0]['sweep']) / 'table.csv')}")
     return close(done, runs_folder(options))

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from smlab import catalog, folders, parameters
+from smlab import catalog, folders, parameters, published
 from smlab.checks import DataAbsent, SmlabError, UsageError, nearest
 from smlab.folders import Job
 
@@ -115,6 +115,8 @@ def plan(
     values = parameters.resolve(known, given or {}, path.stem)
     data, problem = dataset(values, offline, data_dir, progress)
     modules, packages = imported(content)
+    if "published" in modules:  # what it shows beside our figures is part of what it is
+        modules["evidence.toml"] = json.dumps(published.of_notebook(path.stem, path.parent))
     return Job(
         id=run_id(path.stem, content, modules, values, (data or {}).get("fingerprint"), offline),
         notebook=path.stem,

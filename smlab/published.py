@@ -14,6 +14,7 @@ from typing import Any
 from smlab import catalog
 from smlab.checks import DataError, SmlabError, UsageError, nearest
 
+FILE = "evidence.toml"
 KEYS = ("title", "notebook", "parameters", "protocol", "source", "columns", "ours", "target", "published")
 
 
@@ -27,7 +28,7 @@ def tables() -> dict[str, dict[str, Any]]:
     root = catalog.project_root()
     if root is None:
         raise SmlabError("no notebooks folder here or above: change to the smlab folder, or set SMLAB_ROOT to it")
-    return read(root / "notebooks" / "evidence.toml")
+    return read(root / "notebooks" / FILE)
 
 
 @cache
@@ -65,9 +66,9 @@ def table(name: str) -> dict[str, Any]:
     return known[name]
 
 
-def of_notebook(notebook: str) -> dict[str, dict[str, Any]]:
-    """Give the tables that `notebook` produces."""
-    return {name: found for name, found in tables().items() if found["notebook"] == notebook}
+def of_notebook(notebook: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """Give the tables in the `evidence.toml` of `folder` that `notebook` produces."""
+    return {name: found for name, found in read(folder / FILE).items() if found["notebook"] == notebook}
 
 
 def beside(name: str, **parameters: object) -> list[dict[str, Any]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
-from smlab import published
+from smlab import plans, published
 from smlab.checks import DataError, UsageError
 
 TABLE = """
@@ -77,3 +78,19 @@ def test_the_tables_of_this_project_are_well_formed():
     for name, table in published.tables().items():
         assert {row["model"] for row in table["published"]}, name
         assert all(set(row) <= {"model", *table["columns"]} for row in table["published"]), name
+
+
+def test_a_notebook_is_another_run_when_its_published_figures_change_and_only_then(project, tmp_path):
+    source = "import json\nfrom smlab import published"
+    cells = [{"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "notebooks" / "03_x.ipynb").write_text(json.dumps(notebook))
+
+    def id_with(text):
+        project(text)
+        published.read.cache_clear()
+        return plans.plan("03_x").id
+
+    other = TABLE.replace("[demo]", "[other]").replace("03_x", "04_y")
+    assert id_with(TABLE) == id_with(TABLE + other)
+    assert id_with(TABLE) != id_with(TABLE.replace("0.44", "0.45"))
