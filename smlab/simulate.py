@@ -215,8 +215,8 @@ def _write(path: Path, lines: Iterable[str]) -> None:
 
 def write_samples(folder: Path) -> None:
     """Write the samples of this repository: `ml-100k/` and the smaller `ml-1m/`, always the same bytes."""
-    write_ml_100k(ratings(200, 300, 4, per_user=40, seed=100), folder / "ml-100k")
-    write_ml_1m(ratings(120, 200, 3, per_user=36, days=900, seed=1000), folder / "ml-1m")
+    write_ml_100k(ratings(200, 300, 4, per_user=40, choice=2.0, seed=100), folder / "ml-100k")
+    write_ml_1m(ratings(120, 200, 3, per_user=36, choice=2.0, days=900, seed=1000), folder / "ml-1m")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from smlab import parameters
+from smlab import catalog, parameters, report, runs
+from smlab.checks import DataAbsent
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -120,3 +121,65 @@ def test_results_are_recorded_and_every_figure_has_alt_text(path):
 def test_no_path_of_a_machine_and_no_word_of_the_workshop(path):
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"(?<![\w./])/(home|root|work|Users|tmp)/", text)
+
+
+# Small but real: what makes a notebook quick.
+SMALL = {"03_collaborative_filtering": {"n_neighbors": [20], "reg": [20.0, 100.0], "n_validations": 1}}
+# What the planted structure of the sample must show: the first figure lies above the second, intervals apart.
+CLEAR = {"03_collaborative_filtering": [("ease_ndcg", "popularity_ndcg"), ("user_knn_cosine_ndcg", "popularity_ndcg")]}
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """Every notebook, run twice on the sample data into two folders: (first, second) by name."""
+    found = {}
+    for turn in range(2):
+        runs_dir = tmp_path_factory.mktemp(f"runs{turn}")
+        jobs = [runs.plan(p, SMALL.get(p.stem, {}), runs_dir=runs_dir, offline=True) for p in NOTEBOOKS]
+        for one in runs.run(jobs, display=False, after=report.write):
+            found.setdefault(one["notebook"], []).append(one)
+    return found
+
+
+@pytest.mark.notebook
+@each
+def test_runs_end_to_end_on_the_sample_data(path, executed):
+    one = executed[path.stem][0]
+    assert one["status"] == "ok", one["error"]
+    assert one["offline"] and one["data"]["origin"] == "sample"
+    assert one["headline"] in one["metrics"]
+    for better, worse in CLEAR.get(path.stem, []):
+        assert one["metrics"][better]["low"] > one["metrics"][worse]["high"], (better, worse)
+
+
+@pytest.mark.notebook
+@each
+def test_the_same_run_twice_gives_the_same_numbers(path, executed):
+    first, second = executed[path.stem]
+    assert first["id"] == second["id"]
+    assert first["metrics"] == second["metrics"]
+
+
+@pytest.mark.notebook
+@each
+def test_report_is_one_offline_file_that_says_it_is_sample_data(path, executed):
+    html = (Path(executed[path.stem][0]["folder"]) / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in html and "sample" in html.lower()
+    assert not re.search(r'(?:src|data|action|poster)="https?:', html)
+    pictures = sum(len(m) for m in re.findall(r"data:image/[^\"]*", html))
+    assert len(html) - pictures <= 120_000
+
+
+@pytest.mark.notebook
+@pytest.mark.realdata
+def test_collaborative_filtering_keeps_its_promise_on_real_data(tmp_path):
+    """EASE reaches .480 under the protocol of the published table on the default seed, as the README says."""
+    try:
+        catalog.get("ml-100k", progress=False)
+    except DataAbsent as error:
+        pytest.skip(f"no real data: {error}")
+    (one,) = runs.run([runs.plan("03", runs_dir=tmp_path)], display=False)
+    assert one["status"] == "ok", one["error"]
+    assert one["metrics"]["ease_ndcg"]["value"] >= 0.480
+    assert one["metrics"]["popularity_ndcg"]["value"] < one["metrics"]["item_knn_cosine_ndcg"]["value"]
+    assert one["reference"]["BiVAE"] == pytest.approx(0.468673)
