@@ -149,6 +149,10 @@ def _sweep(path: Path, folder: Path) -> Sweep:
     names = list(dict.fromkeys(name for row in rows for name in row))
     bounds = {f"{name}{end}" for name in names for end in ("_low", "_high")}
     sweep.header = [name for name in names if name not in bounds]
+    varied = [name for name in about.get("varied") or [] if name in sweep.header]
+    if varied:  # what was varied and what came of it, side by side
+        first = [name for name in ("run", "status", *varied, sweep.headline) if name in sweep.header]
+        sweep.header = list(dict.fromkeys([*first, *sweep.header]))
     shown = [[_cell(name, row, folder / notebook, folder) for name in sweep.header] for row in rows]
     sweep.rows, sweep.left_out = shown[:ROWS_OF_A_SWEEP], max(0, len(shown) - ROWS_OF_A_SWEEP)
     sweep.best = _best(sweep)

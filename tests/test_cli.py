@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -142,3 +143,33 @@ def test_a_reader_that_stops_early_is_no_error(project):
     command = f"{sys.executable} -m smlab.cli list | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert done.stdout == "01_demo\n" and done.stderr == ""
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize(
+    ("cell", "words", "signalled", "code", "status"),
+    [
+        ("import sys; sys.exit(0)", "", None, 1, "failed"),
+        ("import time; time.sleep(60)", "--timeout 3", None, 124, "timeout"),
+        ("import time; time.sleep(60)", "", "SIGINT", 130, "interrupted"),
+        ("import time; time.sleep(60)", "", "SIGTERM", 130, "interrupted"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "", None, 137, "killed"),
+    ],
+)
+def test_exit_code_tells_how_the_run_ended(project, make_notebook, cell, words, signalled, code, status):
+    make_notebook("notebooks/05_ends.ipynb", "# How does it end?", cell)
+    command = [sys.executable, "-m", "smlab.cli", "run", "05", *words.split()]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if signalled:
+        deadline = time.monotonic() + 30
+        while not list((project / "runs").glob("05_ends/.work-*/notebook.ipynb")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+        process.send_signal(signal.Signals[signalled])
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "Traceback" not in err and "05_ends" in err
+    (run,) = runs_of(project, "05_ends")
+    assert (run["status"], run["exit_code"]) == (status, code)
+    folder = project / "runs" / "05_ends" / run["id"]
+    assert (folder / "notebook.ipynb").exists() and (folder / "report.html").exists()

@@ -227,3 +227,11 @@ def test_a_browser_lets_the_sort_script_run_and_it_sorts(tmp_path: Path) -> None
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     assert re.findall(r'href="\./03_cf/(\w+)/report.html">Report', shown) == ["high", "middle", "low"]
     assert 'aria-sort="descending"' in shown and "<title>5</title>" in shown
+
+
+def test_what_was_varied_stands_beside_what_came_of_it(tmp_path: Path) -> None:
+    folder = sweep_of(tmp_path, "ndcg", "run,status,seed,recall,ndcg\nabc,ok,1,0.3,0.4\n")
+    about = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps(about | {"varied": ["seed"]}))
+    heads = re.findall(r'<th scope="col"[^>]*>(\w+)</th>', page_of(tmp_path).split("</thead>")[0])
+    assert heads == ["run", "status", "seed", "ndcg", "recall"]
