@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from smlab import __version__, catalog, packages
 from smlab.checks import SmlabError, shorten
@@ -143,7 +144,7 @@ def index() -> Check:
         file = packages.find("recbole", "1.2.1", "recbole-1.2.1-py3-none-any.whl")
     except SmlabError as error:
         return Check("index", WARN, str(error), hint)
-    return Check("index", GOOD, f"reachable, has the data of the default runs: {file}")
+    return Check("index", GOOD, f"{urlsplit(file).netloc or file} has the data of the default runs")
 
 
 def disk(runs_dir: Path) -> list[Check]:
