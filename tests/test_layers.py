@@ -25,8 +25,8 @@ HEAVY = {
     "unearth",
 }
 MODELS = {
-    "ctr.py", "sentiment.py", "neighbors.py", "factors.py", "personas.py", "engagement.py", "forecast.py",
-    "abtest.py", "bandits.py", "content.py",
+    "ctr.py", "clicknets.py", "sentiment.py", "neighbors.py", "factors.py", "personas.py", "engagement.py",
+    "forecast.py", "abtest.py", "bandits.py", "content.py",
 }  # fmt: skip
 
 
@@ -57,7 +57,8 @@ def test_file_imports_only_lower_layers(name):
 
 @pytest.mark.parametrize("name", sorted(MODELS & set(FILES)))
 def test_model_is_passed_what_it_needs(name):
-    assert imports(name) <= {"checks.py", "features.py", "ranking.py", "similarity.py", "training.py", "text.py"}
+    shared = {"checks.py", "features.py", "encoding.py", "training.py", "text.py", "ranking.py", "similarity.py"}
+    assert imports(name) <= shared | {"clickfit.py", "clicklayers.py"}
 
 
 @pytest.mark.parametrize("name", ["__init__.py", "checks.py", "cli.py"])
