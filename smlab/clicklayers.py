@@ -144,7 +144,7 @@ class _ReLUDropout(torch.autograd.Function):
 
 
 class Gate(nn.Module):
-    """Let a context decide what of x counts: x ⊙ 2σ(MLP(context)), Mao et al. (2023), eq. 5-6.
+    """Let a context decide what of x counts: x ⊙ 2σ(MLP(context)), Mao et al. (2023), feature selection.
 
     The context (B, c) is the embeddings of some fields; gates lie in (0, 2) and are 1 where nothing speaks.
     """
@@ -159,7 +159,7 @@ class Gate(nn.Module):
 
 
 class BilinearFusion(nn.Module):
-    """Fuse two streams into one logit, with their products: Mao et al. (2023), eq. 8-10.
+    """Fuse two streams into one logit, with their products: Mao et al. (2023), multi-head fusion.
 
     z = b + w₁ᵀx + w₂ᵀy + Σ_h x_hᵀ W_h y_h  over the heads h, equal parts of x (B, n_x) and y (B, n_y).
     """

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from smlab import atomic, catalog, pages, published, runs
-from smlab.checks import SmlabError
+from smlab import atomic, catalog, pages, peers, published, runs
+from smlab.checks import DataAbsent, SmlabError
 
 HOLDS, FALLS_SHORT, ABSENT = 0, 1, 3
 
@@ -45,28 +45,70 @@ def gather(
         if offline and dataset and catalog.locate(dataset, data_dir=data_dir) is None:
             hint = f"smlab data get {dataset}, or name your own copies with --data-dir"
             result["why"] = f"{dataset} is not on this machine: {hint}"
-        else:
+        elif result["notebook"]:
             where: dict[str, Any] = {"runs_dir": runs_dir, "data_dir": data_dir, "progress": display}
             jobs[result["name"]] = runs.plan(result["notebook"], result["parameters"], **where)
     done = dict(zip(jobs, runs.run(list(jobs.values()), after=after, display=display), strict=True))
-    return [compare(result, done[result["name"]]) if result["name"] in done else result for result in results]
+    for result in results:
+        if result["name"] in done:
+            compare(result, done[result["name"]])
+        if not result["why"]:
+            add_peer(result, data_dir, display)
+    return results
 
 
 def facts_of(name: str) -> dict[str, Any]:
     """Start the result of a table: its facts, and that nothing has been run."""
     table = published.table(name)
-    keys = ("title", "notebook", "parameters", "protocol", "source", "target")
+    keys = ("title", "protocol", "source", "target")
     result = {"name": name, **{key: table[key] for key in keys}, "columns": list(table["columns"])}
+    parameters = table.get("parameters", {"dataset": table.get("dataset")})
+    result |= {"notebook": table.get("notebook"), "parameters": parameters}
     return result | {"rows": [], "reached": None, "holds": None, "code": ABSENT, "run": None, "why": None}
 
 
-def compare(result: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
+def compare(result: dict[str, Any], run: dict[str, Any]) -> None:
     """Fill in the result from the run; data that could not be had is an answer (code 3), not an error."""
-    result = result | {"run": run["id"], "folder": run["folder"]}
+    result |= {"run": run["id"], "folder": run["folder"]}
     if run["status"] == "ok":
-        return result | judge(published.table(result["name"]), run)
+        result |= judge(published.table(result["name"]), run)
+        return
     why = (run.get("error") or {}).get("message") or run["status"]
-    return result | {"why": why, "code": ABSENT if run.get("data_absent") else run["exit_code"]}
+    result |= {"why": why, "code": ABSENT if run.get("data_absent") else run["exit_code"]}
+
+
+def add_peer(result: dict[str, Any], data_dir: Path | None, display: bool) -> None:
+    """Run the peer of a table, where it has one: a row beside ours, or the table's own ratio."""
+    table, dataset = published.table(result["name"]), result["parameters"].get("dataset")
+    if not {"peer", "pair"} & set(table):
+        return
+    root = catalog.project_root() or Path.cwd()
+    try:
+        data = catalog.get(dataset, data_dir=data_dir, progress=display).path
+        if "pair" in table:
+            result |= judge_pair(table, peers.ratio(table["pair"], root, data, aloud=display))
+        else:
+            found = peers.measure(table["peer"]["command"], root, data, aloud=display)
+            row = {column: found[key] for column, key in table["peer"]["columns"].items()}
+            result["rows"].append({"model": table["peer"]["model"], "ours": False, "source": "peer, run here", **row})
+            sort(result)
+    except DataAbsent as error:
+        if "pair" in table:
+            result |= {"why": str(error), "code": ABSENT}
+        else:
+            result["note"] = f"no peer beside it: {error}"
+
+
+def judge_pair(table: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Hold the ratio of ours to the peer's figure against the target."""
+    pair, column = table["pair"], next(iter(table["columns"]))
+    rows = [
+        {"model": pair["names"][0], "ours": True, "source": "here", column: found["ours"]},
+        {"model": pair["names"][1], "ours": False, "source": "peer, run here", column: found["peer"]},
+        {"model": pair["name"], "ours": True, "source": "here", column: found["ratio"]},
+    ]
+    holds = found["ratio"]["value"] >= table["target"]["at_least"]
+    return {"rows": rows, "reached": found["ratio"], "holds": holds, "code": HOLDS if holds else FALLS_SHORT}
 
 
 def judge(table: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
@@ -74,20 +116,21 @@ def judge(table: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
     ours = [ours_row(model, key, table, run) for model, key in table["ours"].items()]
     target = table["target"]
     reached = next(row for row in ours if row["model"] == target["model"])[target["column"]]
-    first = next(iter(table["columns"]))
-    rows = ours + [dict(row, ours=False) for row in table["published"]]
-    rows.sort(key=lambda row: -number(row.get(first)))
+    rows = ours + [dict(row, ours=False, source="published") for row in table["published"]]
     holds = number(reached) >= target["at_least"] if "at_least" in target else number(reached) <= target["at_most"]
-    return {
-        "rows": rows if "at_least" in target else rows[::-1],
-        "reached": reached,
-        "holds": holds,
-        "code": HOLDS if holds else FALLS_SHORT,
-    }
+    result = {"rows": rows, "reached": reached, "holds": holds, "code": HOLDS if holds else FALLS_SHORT}
+    return sort(result | {"columns": list(table["columns"]), "target": target})
+
+
+def sort(result: dict[str, Any]) -> dict[str, Any]:
+    """Put the best row first, by the first column."""
+    first = result["columns"][0]
+    result["rows"].sort(key=lambda row: number(row.get(first)), reverse="at_least" in result["target"])
+    return result
 
 
 def ours_row(model: str, key: str, table: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
-    row: dict[str, Any] = {"model": model, "ours": True}
+    row: dict[str, Any] = {"model": model, "ours": True, "source": "here"}
     for column, ending in table["columns"].items():
         metric = f"{key}_{ending}"
         if metric not in run["metrics"]:
@@ -112,7 +155,7 @@ def cell(figure: Any) -> str:
         return "–"
     if isinstance(figure, dict):
         return f"{figure['value']:.4f} [{figure['low']:.3f}, {figure['high']:.3f}]"
-    return f"{figure:.4f}"
+    return f"{figure:.4f}" if abs(figure) < 1000 else f"{figure:,.0f}"
 
 
 def verdict(result: dict[str, Any]) -> str:
@@ -131,9 +174,9 @@ def verdict(result: dict[str, Any]) -> str:
 
 def as_text(result: dict[str, Any]) -> str:
     """Lay a table out for the terminal, ours marked with *."""
-    head = ["model", *result["columns"]]
+    head = ["model", *result["columns"], "source"]
     body = [
-        [f"{'*' if row['ours'] else ' '} {row['model']}", *(cell(row.get(c)) for c in result["columns"])]
+        [f"{'*' if row['ours'] else ' '} {row['model']}", *(cell(row.get(c)) for c in result["columns"]), row["source"]]
         for row in result["rows"]
     ]
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
@@ -144,8 +187,10 @@ def as_text(result: dict[str, Any]) -> str:
         f"  published: {result['source']}",
     ]
     if body:
-        parts += ["", *(f"  {line}".rstrip() for line in lines), "  * ours, with 95 % interval"]
+        parts += ["", *(f"  {line}".rstrip() for line in lines), "  * ours; brackets hold intervals"]
     parts += ["", f"  {verdict(result)}"]
+    if result.get("note"):
+        parts.append(f"  {result['note']}")
     if result.get("folder"):
         parts.append(f"  report: {result['folder']}/report.html")
     return "\n".join(parts)

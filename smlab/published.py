@@ -15,7 +15,9 @@ from smlab import catalog
 from smlab.checks import DataError, SmlabError, UsageError, nearest
 
 FILE = "evidence.toml"
-KEYS = ("title", "notebook", "parameters", "protocol", "source", "columns", "ours", "target", "published")
+KEYS = ("title", "protocol", "source", "columns", "target")
+OF_NOTEBOOK = ("notebook", "parameters", "ours", "published")  # a table of figures that a notebook records
+OF_PAIR = ("dataset", "pair")  # a table that times ours against a peer
 
 
 def tables() -> dict[str, dict[str, Any]]:
@@ -41,7 +43,9 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(path, f"is not valid TOML: {error}") from None
     for name, table in found.items():
-        missing = [key for key in KEYS if key not in table] if isinstance(table, dict) else list(KEYS)
+        if not isinstance(table, dict):
+            raise DataError(path, "must be a table", column=name)
+        missing = [key for key in (*KEYS, *(OF_PAIR if "pair" in table else OF_NOTEBOOK)) if key not in table]
         if missing:
             raise DataError(path, f"must have {', '.join(missing)}", column=name)
         if wrong := trouble(table["target"], table):
@@ -51,7 +55,7 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
 
 def trouble(target: dict[str, Any], table: dict[str, Any]) -> str | None:
     """Say what keeps a table's target from being judged, or None."""
-    if target.get("model") not in table["ours"]:
+    if target.get("model") not in (table["ours"] if "ours" in table else [table["pair"].get("name")]):
         return f"names the model {target.get('model')!r}, which ours does not have"
     if target.get("column") not in table["columns"]:
         return f"names the column {target.get('column')!r}, which columns does not have"
@@ -67,8 +71,9 @@ def table(name: str) -> dict[str, Any]:
 
 
 def of_notebook(notebook: str, folder: Path) -> dict[str, dict[str, Any]]:
-    """Give the tables in the `evidence.toml` of `folder` that `notebook` produces."""
-    return {name: found for name, found in read(folder / FILE).items() if found["notebook"] == notebook}
+    """Give what `beside` shows in `notebook`: figures and protocol of its tables in the `evidence.toml` of `folder`."""
+    own = {name: found for name, found in read(folder / FILE).items() if found.get("notebook") == notebook}
+    return {name: {key: found[key] for key in ("parameters", "published")} for name, found in own.items()}
 
 
 def beside(name: str, **parameters: object) -> list[dict[str, Any]]:

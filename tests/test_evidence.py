@@ -70,3 +70,35 @@ def test_at_most_targets_put_the_smallest_first_and_judge_the_other_way():
     assert [row["model"] for row in result["rows"]] == ["SVD", "MF", "kNN"]
     assert result["holds"] is True
     assert evidence.judge(table, {"id": "x", "notebook": "n", "metrics": {"mf_rmse": 0.951}})["holds"] is False
+
+
+PAIR = """
+[speed]
+title = "t"
+protocol = "p"
+source = "s"
+dataset = "shop"
+columns = { "rows/s" = "rows" }
+target = { model = "ours / peer", column = "rows/s", at_least = 2.0 }
+[speed.pair]
+name = "ours / peer"
+names = ["ours", "peer"]
+figure = "rows"
+rounds = 1
+ours = ["b.py", "--ours"]
+peer = ["b.py"]
+"""
+
+
+def test_a_pair_is_judged_by_its_ratio_and_an_absent_peer_is_absent_data(project, tmp_path, capsys):
+    (tmp_path / "own" / "shop").mkdir(parents=True)
+    (tmp_path / "own" / "shop" / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,3,5\n")
+    (tmp_path / "notebooks" / "evidence.toml").write_text(PAIR, encoding="utf-8")
+    published.read.cache_clear()
+    (tmp_path / "b.py").write_text("import sys; print('{\"rows\": %d}' % (5000 if '--ours' in sys.argv else 2000))")
+    assert cli.main(["evidence", "speed", "--data-dir", str(tmp_path / "own")]) == 0
+    out = capsys.readouterr().out
+    assert "* ours         5,000" in out and "target holds: ours / peer rows/s 2.5000 [2.500, 2.500]" in out
+    (tmp_path / "b.py").write_text("import no_such_peer")
+    assert cli.main(["evidence", "speed", "--data-dir", str(tmp_path / "own")]) == 3
+    assert "the peer is not installed" in capsys.readouterr().out
