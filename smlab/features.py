@@ -166,7 +166,7 @@ def split_by_time(frame: pd.DataFrame, *, test_share: float = 0.25) -> Split:
 
     The cut is the first moment at which at least `1 - test_share` of the ratings have happened.
     """
-    _need(frame, "user", "item", "time")
+    _need(frame, "time")
     _need_share(test_share)
     n_train = int(np.ceil((1 - test_share) * len(frame) - 1e-9))
     cut = frame["time"].sort_values().iloc[max(n_train - 1, 0)]
