@@ -129,6 +129,16 @@ def test_without_validation_all_epochs_count_and_the_last_weights_stay():
     assert not np.array_equal(weights(module), weights(run(epochs=6)[0]))
 
 
+def test_gradient_is_clipped_to_its_largest_norm():
+    x, y = data()
+    with seeded(0):
+        module = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
+    before = weights(module)
+    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
+    train(module, x, y, loss=MSE, optimizers=[optimizer], schedule=Schedule(epochs=1, batch_size=300, clip=0.25))
+    assert np.linalg.norm(weights(module) - before) == pytest.approx(0.25, rel=1e-5)
+
+
 # Checkpoints
 
 
@@ -238,6 +248,7 @@ ERRORS = {
     "batch_size=0.5 must be a whole number": lambda: Schedule(batch_size=0.5),
     "patience=0 must be": lambda: Schedule(patience=0),
     "decay=2 must be above 0 and at most 1": lambda: Schedule(decay=2),
+    "clip=0 must be above 0": lambda: Schedule(clip=0),
     "precision='float16' must be 'float32' or 'bfloat16'": lambda: Schedule(precision="float16"),
     "device='tpu' is not to be had here; 'auto' takes what there is": lambda: device("tpu"),
     "device='cuda:99' is not to be had here": lambda: device("cuda:99"),
