@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from smlab import atomic, catalog, pages, peers, published, runs
-from smlab.checks import DataAbsent, SmlabError
+from smlab.checks import SmlabError
 
 HOLDS, FALLS_SHORT, ABSENT = 0, 1, 3
 
@@ -92,9 +92,9 @@ def add_peer(result: dict[str, Any], data_dir: Path | None, display: bool) -> No
             row = {column: found[key] for column, key in table["peer"]["columns"].items()}
             result["rows"].append({"model": table["peer"]["model"], "ours": False, "source": "peer, run here", **row})
             sort(result)
-    except DataAbsent as error:
+    except SmlabError as error:  # our own row stands whatever becomes of the peer
         if "pair" in table:
-            result |= {"why": str(error), "code": ABSENT}
+            result |= {"why": str(error), "code": error.exit_code}
         else:
             result["note"] = f"no peer beside it: {error}"
 
@@ -107,25 +107,28 @@ def judge_pair(table: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
         {"model": pair["names"][1], "ours": False, "source": "peer, run here", column: found["peer"]},
         {"model": pair["name"], "ours": True, "source": "here", column: found["ratio"]},
     ]
-    holds = found["ratio"]["value"] >= table["target"]["at_least"]
-    return {"rows": rows, "reached": found["ratio"], "holds": holds, "code": HOLDS if holds else FALLS_SHORT}
+    return {"rows": rows, **held(table["target"], found["ratio"])}
+
+
+def held(target: dict[str, Any], reached: Any) -> dict[str, Any]:
+    """Say whether a figure reaches its target: the figure itself counts, not its interval."""
+    holds = number(reached) >= target["at_least"] if "at_least" in target else number(reached) <= target["at_most"]
+    return {"reached": reached, "holds": holds, "code": HOLDS if holds else FALLS_SHORT}
 
 
 def judge(table: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
-    """Set our rows beside the published ones and hold the target against the figure itself, not its interval."""
+    """Set our rows beside the published ones, and hold our figure against the target."""
     ours = [ours_row(model, key, table, run) for model, key in table["ours"].items()]
     target = table["target"]
     reached = next(row for row in ours if row["model"] == target["model"])[target["column"]]
     rows = ours + [dict(row, ours=False, source="published") for row in table["published"]]
-    holds = number(reached) >= target["at_least"] if "at_least" in target else number(reached) <= target["at_most"]
-    result = {"rows": rows, "reached": reached, "holds": holds, "code": HOLDS if holds else FALLS_SHORT}
-    return sort(result | {"columns": list(table["columns"]), "target": target})
+    return sort({"rows": rows, "columns": list(table["columns"]), "target": target, **held(target, reached)})
 
 
 def sort(result: dict[str, Any]) -> dict[str, Any]:
-    """Put the best row first, by the first column."""
-    first = result["columns"][0]
-    result["rows"].sort(key=lambda row: number(row.get(first)), reverse="at_least" in result["target"])
+    """Put the best row first, by the first column; rows without that figure come last."""
+    first, sign = result["columns"][0], -1 if "at_least" in result["target"] else 1
+    result["rows"].sort(key=lambda row: (row.get(first) is None, sign * number(row.get(first))))
     return result
 
 
@@ -140,9 +143,9 @@ def ours_row(model: str, key: str, table: dict[str, Any], run: dict[str, Any]) -
 
 
 def number(figure: Any) -> float:
-    """Give the point value of a figure that may carry an interval; missing figures sort last."""
+    """Give the point value of a figure that may carry an interval; NaN for one that is missing."""
     value = figure["value"] if isinstance(figure, dict) else figure
-    return float("-inf") if value is None else float(value)
+    return float("nan") if value is None else float(value)
 
 
 def cell(figure: Any) -> str:

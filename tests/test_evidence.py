@@ -63,11 +63,11 @@ def test_at_most_targets_put_the_smallest_first_and_judge_the_other_way():
     table = {
         "columns": {"RMSE": "rmse"},
         "ours": {"MF": "mf"},
-        "published": [{"model": "SVD", "RMSE": 0.93}, {"model": "kNN", "RMSE": 0.98}],
+        "published": [{"model": "unknown"}, {"model": "SVD", "RMSE": 0.93}, {"model": "kNN", "RMSE": 0.98}],
         "target": {"model": "MF", "column": "RMSE", "at_most": 0.95},
     }
     result = evidence.judge(table, {"id": "x", "notebook": "n", "metrics": {"mf_rmse": 0.95}})
-    assert [row["model"] for row in result["rows"]] == ["SVD", "MF", "kNN"]
+    assert [row["model"] for row in result["rows"]] == ["SVD", "MF", "kNN", "unknown"]
     assert result["holds"] is True
     assert evidence.judge(table, {"id": "x", "notebook": "n", "metrics": {"mf_rmse": 0.951}})["holds"] is False
 
@@ -102,3 +102,20 @@ def test_a_pair_is_judged_by_its_ratio_and_an_absent_peer_is_absent_data(project
     (tmp_path / "b.py").write_text("import no_such_peer")
     assert cli.main(["evidence", "speed", "--data-dir", str(tmp_path / "own")]) == 3
     assert "the peer is not installed" in capsys.readouterr().out
+
+
+def test_a_peer_that_breaks_is_said_and_our_row_stands(project, tmp_path, capsys):
+    (tmp_path / "own" / "shop").mkdir(parents=True)
+    (tmp_path / "own" / "shop" / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,3,5\n")
+    peer = 'peer = { model = "P", command = ["b.py"], columns = { "nDCG@10" = "x" } }\n'
+    table = TABLE.replace("k = 10", 'k = 10, dataset = "shop"') + peer
+    (tmp_path / "notebooks" / "evidence.toml").write_text(table, encoding="utf-8")
+    published.read.cache_clear()
+    (tmp_path / "b.py").write_text("raise SystemExit('out of cheese')")
+    result = evidence.facts_of("demo") | {"rows": [{"model": "EASE", "ours": True, "nDCG@10": 0.5}]}
+    evidence.add_peer(result, tmp_path / "own", display=False)
+    assert [row["model"] for row in result["rows"]] == ["EASE"]
+    assert result["note"] == "no peer beside it: b.py ended with exit code 1: out of cheese"
+    (tmp_path / "b.py").write_text("print('{\"x\": 0.6}')")
+    evidence.add_peer(result, tmp_path / "own", display=False)
+    assert [row["model"] for row in result["rows"]] == ["P", "EASE"]
