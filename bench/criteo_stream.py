@@ -2,6 +2,7 @@
 
     python bench/criteo_stream.py                    50,000, 500,000 and 5,000,000 rows; writes growth.png
     python bench/criteo_stream.py --rows 50000 --folder /some/where
+    python bench/criteo_stream.py --train train.txt.gz --format criteo       once over a log of your own; or avazu
 
 The files are generated in Criteo's format by `smlab.adsamples` (not Criteo's data), streamed in chunks, hashed and
 forgotten. Each size runs in a process of its own, so that its peak memory is its own. One JSON line per size.
@@ -22,14 +23,14 @@ N_BUCKETS = 20_000  # of each of the 39 fields
 CHUNK = 50_000
 
 
-def train(path: Path, rows: int) -> dict[str, float]:
+def train(path: Path, format_: str) -> dict[str, float]:
     """Go once over the file: predict each chunk before learning from it, so that every row is a test row once."""
     import numpy as np
 
     from smlab import auc, clicklogs, clicknets
     from smlab.encoding import hash_codes
 
-    fields = clicklogs.FORMATS["criteo"].fields
+    fields = clicklogs.FORMATS[format_].fields
     sizes = np.full(len(fields), N_BUCKETS + 1)  # place 0 of each: empty
     models = {
         "lr": clicknets.LR(learning_rate=0.02, batch_size=16_384, sparse=True),
@@ -37,7 +38,7 @@ def train(path: Path, rows: int) -> dict[str, float]:
     }
     clicks, forecasts = [], {name: [] for name in models}  # type: ignore[var-annotated]
     started = time.perf_counter()
-    for frame in clicklogs.stream(path, "criteo", CHUNK):
+    for frame in clicklogs.stream(path, format_, CHUNK):
         codes, y = hash_codes(frame, fields, n_buckets=N_BUCKETS), frame["click"].to_numpy()
         for name, model in models.items():
             if clicks:
@@ -48,7 +49,7 @@ def train(path: Path, rows: int) -> dict[str, float]:
     later = np.concatenate(clicks[1:]) if len(clicks) > 1 else np.array([])
     scores = {f"{n}_auc": round(auc.auc(later, np.concatenate(f)), 4) for n, f in forecasts.items() if len(later)}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    return {"rows": rows, "seconds": round(seconds, 1), "peak_mb": round(peak), **scores}
+    return {"rows": sum(map(len, clicks)), "seconds": round(seconds, 1), "peak_mb": round(peak), **scores}
 
 
 def plot(results: list[dict[str, float]], to: Path) -> None:
@@ -59,7 +60,7 @@ def plot(results: list[dict[str, float]], to: Path) -> None:
     ax = plots.curve(rows, {"LR and FM, one pass": seconds, "linear": linear}, title="Does time grow with the rows?",
                      xlabel="rows", ylabel="seconds")  # fmt: skip
     ax.set_yscale("log")
-    ax.figure.savefig(to, dpi=110)
+    ax.get_figure(root=True).savefig(to, dpi=110)
 
 
 def main() -> None:
@@ -67,10 +68,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="*", default=[50_000, 500_000, 5_000_000])
     parser.add_argument("--folder", type=Path, help="where to put the files (default: a temporary folder)")
     parser.add_argument("--plot", type=Path, default=Path("growth.png"))
-    parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--train", type=Path, help="a log of your own instead of generated ones")
+    parser.add_argument("--format", choices=["criteo", "avazu"], default="criteo", help="of that log")
     args = parser.parse_args()
     if args.train:
-        print(json.dumps(train(args.train, args.rows[0])))
+        print(json.dumps(train(args.train, args.format)))
         return
     results = []
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
@@ -78,7 +80,7 @@ def main() -> None:
             path = Path(folder) / f"criteo-{rows}.txt"
             generator = [sys.executable, "-m", "smlab.adsamples", "criteo", str(path), str(rows)]
             subprocess.run(generator, check=True, stdout=subprocess.DEVNULL)
-            command = [sys.executable, __file__, "--train", str(path), "--rows", str(rows)]
+            command = [sys.executable, __file__, "--train", str(path)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             results.append(json.loads(done.stdout.splitlines()[-1]))
             print(json.dumps(results[-1]), flush=True)

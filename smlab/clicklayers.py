@@ -179,7 +179,7 @@ class BilinearFusion(nn.Module):
 
 
 class Cross(nn.Module):
-    """Cross features explicitly: x_{l+1} = x_0 ⊙ (W_l x_l + b_l) + x_l, Wang et al. (2021), eq. 1 (DCN V2)."""
+    """Cross features explicitly: x_{l+1} = x_0 ⊙ (W_l x_l + b_l) + x_l, DCN V2, Wang et al. (2021), section 3."""
 
     def __init__(self, n_in: int, n_layers: int) -> None:
         super().__init__()

@@ -6,6 +6,7 @@
 | facebook-ads | an ad with impressions, clicks, spend, conversions | `KAG_conversion_data.csv` |
 | clicks-csv | either, of your own | `clicks.csv` |
 | libfm | an impression, one number for each field | see `libfm` |
+| criteo, avazu | an impression; the first rows only | see `clicklogs`, which reads them all in pieces |
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from smlab import clicklogs
 from smlab.archives import Member
 from smlab.checks import DataError, UsageError, nearest
 from smlab.columns import NUMBER, WHOLE, ids, numbers, refuse, seconds
+from smlab.encoding import bucketize
 from smlab.libfm import Log, read_libfm
 from smlab.text_tables import Table, decode, headed
 
@@ -35,6 +38,7 @@ FACEBOOK = {
     "conversions": "total_conversion", "sales": "approved_conversion",
 }  # fmt: skip
 SPLITS = ("train", "validation", "test")
+EMPTY = -99  # a cell of Criteo or Avazu without a value, as a category of its own
 
 
 def read(files: dict[str, Member], format_: str, variant: str | None = None, name: str = "") -> Log:
@@ -67,6 +71,23 @@ def read(files: dict[str, Member], format_: str, variant: str | None = None, nam
     if format_ == "libfm":
         return read_libfm(files, name)
     return {"facebook-ads": read_facebook_ads, "clicks-csv": read_clicks_csv}[format_](files["log"])
+
+
+def read_first(log: Member, format_: str, max_rows: int) -> Log:
+    """Read the first rows of a great log whole, and cut them in the file's order: 60, 20 and 20 %.
+
+    Criteo's counts become bins of ⌊ln(x)²⌋; an empty cell is a category of its own.
+    """
+    frame = pd.concat(clicklogs.stream(log, format_, limit=max_rows), ignore_index=True)
+    rules = clicklogs.FORMATS[format_]
+    for name in rules.fields:
+        frame[name] = frame[name].fillna(EMPTY).astype("int64")
+    if format_ == "criteo":
+        for name in (name for name, kind in rules.columns if kind == "whole"):
+            frame[name] = bucketize(frame[name])
+    share = np.arange(len(frame)) / len(frame)
+    frame["split"] = np.select([share < 0.6, share < 0.8], SPLITS[:2], SPLITS[2])
+    return Log(frame, rules.fields, f"The first {len(frame):,} rows of the file only, cut in their order.")
 
 
 def read_open_bandit(log: Member, items: Member, variant: str = "") -> Log:

@@ -141,14 +141,15 @@ class LogisticRegression:
             raise UsageError(f"X has {len(names) - 1} columns; the model was fitted on {len(self.names_) - 1}")
         return sigmoid(A @ self.theta_)
 
-    def intervals(self, level: float = 0.95) -> pd.DataFrame:
-        """Give θ with Wald's intervals θ_j ± z_{(1+level)/2} √C_jj: columns term, theta, error, low, high.
+    def intervals(self, level: float = 0.95, *, dispersion: float = 1.0) -> pd.DataFrame:
+        """Give θ with Wald's intervals θ_j ± z_{(1+level)/2} √(φ C_jj): columns term, theta, error, low, high.
 
-        With `reg` above 0 they are those of a normal prior N(0, 1/(nλ)), shrunk towards 0 with θ.
+        With `reg` above 0 they are those of a normal prior N(0, 1/(nλ)), shrunk towards 0 with θ. φ is `dispersion`
+        (`pooling.dispersion`): above 1 where counts scatter more than a binomial's.
         """
         if not 0 < level < 1:
             raise UsageError(f"level={level} must lie between 0 and 1; 0.95 is usual")
-        error = np.sqrt(np.diag(self.covariance_))
+        error = np.sqrt(dispersion * np.diag(self.covariance_))
         z = norm.ppf((1 + level) / 2)
         columns = {
             "theta": self.theta_,
@@ -158,9 +159,9 @@ class LogisticRegression:
         }
         return pd.DataFrame({"term": self.names_} | columns)
 
-    def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
+    def odds_ratios(self, level: float = 0.95, *, dispersion: float = 1.0) -> pd.DataFrame:
         """Give exp(θ_j): by what the odds p/(1-p) are multiplied when column j grows by 1; without the intercept."""
-        table = self.intervals(level).iloc[1:].reset_index(drop=True)
+        table = self.intervals(level, dispersion=dispersion).iloc[1:].reset_index(drop=True)
         ratios = {"odds_ratio": table["theta"], "low": table["low"], "high": table["high"]}
         return pd.DataFrame({"term": table["term"]} | {name: np.exp(column) for name, column in ratios.items()})
 

@@ -127,6 +127,7 @@ def load_clicks(
     *,
     variant: str | None = None,
     click_from: float = 4.0,
+    max_rows: int = 200_000,
     data_dir: str | Path | None = None,
     offline: bool | None = None,
 ) -> Clicks:
@@ -139,6 +140,7 @@ def load_clicks(
     ----------
     variant : which part of a dataset that has several, such as "bts/men" of open-bandit; None is the first
     click_from : stars from which a rating counts as a click; ad logs have no use for it
+    max_rows : of criteo and avazu so many rows are read, from the first; `stream_clicks` reads them all, in pieces
     data_dir, offline : as for `load`
 
     Raises
@@ -148,7 +150,9 @@ def load_clicks(
     UsageError
         For an unknown variant.
     """
-    return read_clicks(_located(name, data_dir, offline), variant=variant, click_from=click_from)
+    return read_clicks(
+        _located(name, data_dir, offline), variant=variant, click_from=click_from, max_rows=max_rows
+    )
 
 
 def stream_clicks(
@@ -168,13 +172,13 @@ def stream_clicks(
     return clicklogs.stream(located.files["log"], located.format, chunk_rows, limit=limit, progress=progress)
 
 
-def read_clicks(located: catalog.Located, *, variant: str | None = None, click_from: float = 4.0) -> Clicks:
+def read_clicks(
+    located: catalog.Located, *, variant: str | None = None, click_from: float = 4.0, max_rows: int = 200_000
+) -> Clicks:
     """Read the files of a copy as clicks."""
-    if located.format in layouts.STREAMS:
-        raise UsageError(
-            f"{located.name} is too large to be loaded whole: datasets.stream_clicks reads {located.path} in pieces"
-        )
-    if located.format in layouts.CLICKS:
+    if variant is None and located.format in layouts.STREAMS:
+        table = clicktables.read_first(located.files["log"], located.format, max_rows)
+    elif located.format in layouts.CLICKS:
         table = clicktables.read(located.files, located.format, variant, located.name)
     elif variant is not None:
         raise UsageError(f"{located.name} has no variant {variant!r}; it is one whole")

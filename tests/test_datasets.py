@@ -667,11 +667,15 @@ def test_log_of_the_users_own_is_loaded_by_its_folders_name(shop):
         datasets.load("my-ads", data_dir=shop)
 
 
-def test_great_logs_are_read_in_pieces_only(shop):
+def test_of_great_logs_the_first_rows_are_read_and_the_rest_in_pieces(shop):
     (shop / "criteo").mkdir()
     adsamples.write_criteo(shop / "criteo" / "train.txt", 250)
-    with pytest.raises(UsageError, match=r"criteo is too large to be loaded whole: datasets\.stream_clicks reads"):
-        datasets.load_clicks("criteo", data_dir=shop)
+    first = datasets.load_clicks("criteo", data_dir=shop, max_rows=100)
+    assert len(first.frame) == 100 and len(first.fields) == 39 and "The first 100 rows" in first.note
+    assert first.frame["split"].value_counts().to_dict() == {"train": 60, "validation": 20, "test": 20}
+    assert not first.frame.isna().any().any() and (first.frame.dtypes[first.fields] == "int64").all()
+    with pytest.raises(UsageError, match="criteo has no variant 'x'"):
+        datasets.load_clicks("criteo", data_dir=shop, variant="x")
     frames = list(datasets.stream_clicks("criteo", 100, data_dir=shop, progress=False))
     assert [len(f) for f in frames] == [100, 100, 50] and frames[0].shape[1] == 40
     with pytest.raises(UsageError, match="my-shop is small enough for load_clicks"):

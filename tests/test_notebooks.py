@@ -127,6 +127,7 @@ def test_no_path_of_a_machine_and_no_word_of_the_workshop(path):
 SMALL = {
     "01_ctr_derivation": {"epochs": 6, "batch_size": 512, "reg": [0.0], "n_impressions": 20_000},
     "03_collaborative_filtering": {"n_neighbors": [20], "reg": [20.0, 100.0], "n_validations": 1},
+    "12_ad_reports": {"n_draws": 500},
 }
 # What the planted structure of the sample, or of the simulation in a notebook, must show.
 SHOWS = {
@@ -138,6 +139,11 @@ SHOWS = {
     "03_collaborative_filtering": {
         "EASE beats the list of hits": lambda m: m["ease_ndcg"]["low"] > m["popularity_ndcg"]["high"],
         "user-kNN beats the list of hits": lambda m: m["user_knn_cosine_ndcg"]["low"] > m["popularity_ndcg"]["high"],
+    },
+    "12_ad_reports": {
+        "pooled rates beat the overall rate": lambda m: m["pooled_to_the_regression_gain"]["high"] < 0,
+        "and the raw ones": lambda m: m["pooled_to_the_regression_gain"]["value"] < m["raw_rate_gain"]["value"],
+        "planted tastes scatter more than chance": lambda m: m["dispersion"] > 1.5,
     },
 }
 

@@ -11,7 +11,7 @@ from scipy.stats import beta as beta_law
 from scipy.stats import betabinom, binom
 
 from smlab.checks import UsageError
-from smlab.pooling import log_likelihood, moments, pool, pool_by
+from smlab.pooling import add_up, dispersion, log_likelihood, moments, pool, pool_by
 
 
 def ads(n: int, alpha: float, beta: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -123,15 +123,64 @@ def test_groups_are_added_up_before_they_are_pooled():
     assert len(pool_by(frame, ["age", "sex"])) == 4
 
 
+def test_a_log_and_its_sums_say_the_same():
+    log = pd.DataFrame({"age": ["a", "b", "a", "a"], "click": [1, 0, 0, 1]})
+    sums = add_up(log, ["age"])
+    assert sums.to_dict("list") == {"age": ["a", "b"], "impressions": [3, 1], "clicks": [2, 0]}
+    report = sums.assign(spend=[2.0, 1.0])
+    pd.testing.assert_frame_equal(add_up(report, ["age"]), report)
+
+
+def test_towards_one_mean_for_all_is_plain_pooling():
+    k, n, _ = ads(60, 4, 96, seed=5)
+    plain = pool(k, n)
+    same = pool(k, n, towards=np.full(60, plain.mean))
+    np.testing.assert_allclose(same.rate, plain.rate, rtol=1e-3)
+
+
+def test_towards_what_is_known_beats_towards_the_common_mean():
+    rng = np.random.default_rng(0)
+    expected = rng.uniform(0.01, 0.2, 300)
+    truth = rng.beta(200 * expected, 200 * (1 - expected))
+    n = np.full(300, 50)
+    k = rng.binomial(n, truth)
+    known, unknown = pool(k, n, towards=expected), pool(k, n)
+    assert ((known.rate - truth) ** 2).mean() < 0.5 * ((unknown.rate - truth) ** 2).mean()
+    assert 100 < np.ravel(known.alpha + known.beta)[0] < 400
+    inside = (known.low <= truth) & (truth <= known.high)
+    assert 0.90 < inside.mean() < 0.99
+
+
+def test_draws_have_the_mean_and_the_ends_of_the_posterior():
+    pooled = pool([1, 40, 30, 55], [10, 1000, 1000, 1000])
+    drawn = pooled.draw(20_000, seed=1)
+    np.testing.assert_allclose(drawn.mean(axis=0), pooled.rate, rtol=0.01)
+    np.testing.assert_allclose(np.quantile(drawn, 0.975, axis=0), pooled.high, rtol=0.03)
+
+
+def test_dispersion_is_one_for_a_binomial_and_grows_with_what_is_shared():
+    rng = np.random.default_rng(0)
+    n, p = np.full(4000, 200), np.full(4000, 0.05)
+    assert dispersion(rng.binomial(n, p), n, p, 1) == pytest.approx(1, abs=0.08)
+    # beta-binomial: φ = 1 + (n - 1) / (α + β + 1)
+    mixed = rng.binomial(n, rng.beta(5, 95, 4000))
+    assert dispersion(mixed, n, p, 1) == pytest.approx(1 + 199 / 101, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
+        (lambda: pool([1, 3], [10, 20], towards=[0.1]), "towards of shape (1,) must be a rate between 0 and 1"),
+        (lambda: pool([1, 3], [10, 20], towards=[0.1, 0]), "must be a rate between 0 and 1 for each of 2 ads"),
+        (lambda: dispersion([1, 3], [10, 20], [0.1, 1.0], 1), "p of shape (2,) must be a rate between 0 and 1"),
+        (lambda: dispersion([1, 3], [10, 20], [0.1, 0.2], 2), "2 rows cannot show the scatter around a model of 2"),
+        (lambda: add_up(pd.DataFrame({"age": [1], "click": [0]}), ["aeg"]), "needs the column 'aeg'; did you mean"),
         (lambda: pool([1, 3], [10, 2]), "row 1: 3 clicks of 2 impressions cannot be"),
         (lambda: pool([1], [10]), "1 clicks of 1 ads that were shown: there is nothing to pool"),
         (lambda: pool([0, 0], [10, 10]), "0 clicks of 2 ads that were shown: there is nothing to pool"),
         (lambda: pool([1, 2], [10, 10], level=95), "level=95 must lie between 0 and 1"),
         (lambda: pool([1, 2], [10, 10], method="mle"), "method='mle': "),  # type: ignore[arg-type]
-        (lambda: pool_by(pd.DataFrame({"a": [1]}), ["a"]), "pooling needs the column 'impressions'; the frame has a"),
+        (lambda: pool_by(pd.DataFrame({"a": [1]}), ["a"]), "pooling needs the column 'impressions'; known: a"),
         (lambda: pool_by(pd.DataFrame({"impressions": [1], "clicks": [1]}), []), "no field is named"),
     ],
 )
