@@ -151,10 +151,28 @@ def environment(offline: bool, data_dir: Path | None) -> dict[str, str]:
 def dataset(
     values: Mapping[str, Any], offline: bool, data_dir: Path | None, progress: bool
 ) -> tuple[dict[str, Any] | None, SmlabError | None]:
-    """Get the data that the parameter `dataset` names; return their facts, and why they cannot be had."""
-    name = values.get("dataset")
-    if not isinstance(name, str):
+    """Get the data that `dataset` and parameters like `dataset_zh` name; return their facts, or why they are not here.
+
+    Several have their names, licences and fingerprints side by side.
+    """
+    names = [v for k, v in values.items() if (k == "dataset" or k.startswith("dataset_")) and isinstance(v, str) and v]
+    if not names:
         return None, None
+    found = [_one_dataset(name, offline, data_dir, progress) for name in dict.fromkeys(names)]
+    problem = next((error for _, error in found if error), None)
+    facts = found[0][0]
+    for more, _ in found[1:]:
+        facts = {key: _beside(facts[key], more[key]) for key in facts}
+    return facts, problem
+
+
+def _beside(one: str | None, other: str | None) -> str | None:
+    return one if one == other else ", ".join(part for part in (one, other) if part)
+
+
+def _one_dataset(
+    name: str, offline: bool, data_dir: Path | None, progress: bool
+) -> tuple[dict[str, Any], SmlabError | None]:
     try:
         if offline:
             found = catalog.locate(name, data_dir=data_dir, offline=True)

@@ -579,3 +579,12 @@ def test_sweep_refuses_what_it_does_not_know(make_notebook: Make):
         runs.sweep(path, {"nam": "1"})
     with pytest.raises(UsageError, match=re.escape("k: 1 is given twice")):
         runs.sweep(path, {"k": "1,2,1"})
+
+
+def test_parameters_like_dataset_zh_name_data_too(make_notebook: Make):
+    parameters = 'dataset: str = "ml-100k"  # one\ndataset_b: str = "ml-1m"  # two'
+    path = make_notebook("01_a.ipynb", "print(1)", parameters=parameters)
+    one = runs.plan(path, {}, runs_dir=path.parent / "runs", offline=True)
+    other = runs.plan(path, {"dataset_b": "ml-100k"}, runs_dir=path.parent / "runs", offline=True)
+    assert one.data["name"] == "ml-100k, ml-1m" and other.data["name"] == "ml-100k"
+    assert one.data["fingerprint"].startswith(other.data["fingerprint"]) and one.data["origin"] == "sample"
