@@ -113,9 +113,7 @@ def pool(
     return Pooled(alpha, beta, a / (a + b), low, high, raw, size / (size + n))
 
 
-def _prior(
-    k: Floats, n: Floats, seen: NDArray[np.bool_], towards: ArrayLike | None, method: str
-) -> tuple[Any, float]:
+def _prior(k: Floats, n: Floats, seen: NDArray[np.bool_], towards: ArrayLike | None, method: str) -> tuple[Any, float]:
     """Give μ, common or (n_ads,), and α + β."""
     if towards is None:
         mean, size = moments(k[seen], n[seen])
