@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Located:
     origin : "cache", "data-dir" or "sample"
     fingerprint : SHA-256 over names and SHA-256 of the files that are read; the same for every honest copy. Of the
         formats of `layouts.STREAMS`, size and both ends of a file stand for the whole
-    format : one of `layouts.FORMATS`, `CLICKS` or `STREAMS`, or None where no known format was recognised
+    format : one of `layouts.FORMATS`, `CLICKS`, `POSTS` or `STREAMS`, or None where no known format was recognised
     files : role (ratings, items, users; train, log, …) -> file, or member of a zip file
     """
 
@@ -203,12 +203,12 @@ def _cached(name: str, aloud: bool = False) -> Located | None:
 
 def _survey(name: str, path: Path, origin: str) -> Located:
     """Recognise the files of a folder or zip file that is not ours."""
-    for entries in _places(name, path):
-        found = layouts.recognise([entry.inner or entry.name for entry in entries], name)
+    for place, entries in _places(name, path):
+        by_name = {entry.inner or entry.container.relative_to(place).as_posix(): entry for entry in entries}
+        found = layouts.recognise(by_name, name)
         if found:
-            by_name = {entry.inner or entry.name: entry for entry in entries}
             files = {role: by_name[file] for role, file in found[1].items()}
-            mark = _fingerprint(files.values(), whole=found[0] not in layouts.STREAMS)
+            mark = _fingerprint(files, whole=found[0] not in layouts.STREAMS)
             return Located(name, path, origin, mark, found[0], files)
     if name in DATASETS:
         known = layouts.KNOWN if DATASETS[name].kind == "ratings" else " or ".join(DATASETS[name].files)
@@ -218,17 +218,21 @@ def _survey(name: str, path: Path, origin: str) -> Located:
     return Located(name, path, origin, cache.fingerprint(hashes))
 
 
-def _places(name: str, path: Path) -> Iterator[list[archives.Member]]:
+def _places(name: str, path: Path) -> Iterator[tuple[Path, list[archives.Member]]]:
     """Where the files may lie: in the path itself, in a folder of the same name in it, in zip files in it."""
     folders = [folder for folder in (path, path / name) if folder.is_dir()]
     zips = [p for folder in folders for p in sorted(folder.glob("*.zip"))]
     zips.sort(key=lambda p: p.stem != name)
     for place in (*folders, *zips) if folders else (path,):
-        yield archives.entries(place)
+        below = [p for depth in ("*", "*/*") for p in place.glob(depth) if p.is_dir()] if name in layouts.NESTED else []
+        yield place if place.is_dir() else place.parent, [e for p in (place, *below) for e in archives.entries(p)]
 
 
-def _fingerprint(files: Iterable[archives.Member], whole: bool = True) -> str:
-    return cache.fingerprint({file.name: file.sha256() if whole or file.inner else _ends(file) for file in files})
+def _fingerprint(files: dict[str, archives.Member], whole: bool = True) -> str:
+    names = [file.name for file in files.values()]
+    # files of several folders share their names; their roles tell them apart
+    keys = {role: file.name if names.count(file.name) == 1 else role for role, file in files.items()}
+    return cache.fingerprint({keys[r]: f.sha256() if whole or f.inner else _ends(f) for r, f in files.items()})
 
 
 def _ends(file: archives.Member) -> str:

@@ -70,7 +70,7 @@ def load(name: str, *, data_dir: str | Path | None = None, offline: bool | None 
     DataError
         If a file breaks a rule; with its line, column and value.
     """
-    return read(_located(name, data_dir, offline))
+    return read(locate_or_fetch(name, data_dir, offline))
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def load_clicks(
         For an unknown variant.
     """
     return read_clicks(
-        _located(name, data_dir, offline), variant=variant, click_from=click_from, max_rows=max_rows
+        locate_or_fetch(name, data_dir, offline), variant=variant, click_from=click_from, max_rows=max_rows
     )
 
 
@@ -164,7 +164,7 @@ def stream_clicks(
     data_dir: str | Path | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Yield the rows of a log that is too large to be loaded whole (criteo, avazu), as `clicklogs.stream` does."""
-    located = _located(name, data_dir, offline=None)
+    located = locate_or_fetch(name, data_dir, offline=None)
     if located.format not in layouts.STREAMS:
         raise UsageError(
             f"{name} is small enough for load_clicks; read piece by piece are {', '.join(layouts.STREAMS)}"
@@ -184,8 +184,7 @@ def read_clicks(
         raise UsageError(f"{located.name} has no variant {variant!r}; it is one whole")
     else:
         table = _clicks_of(read(located), click_from)
-    licence = {"sample": SAMPLE_LICENCE}.get(located.origin) or _licence(located.name)
-    return Clicks(located.name, *table, located.origin, located.fingerprint, licence)
+    return Clicks(located.name, *table, located.origin, located.fingerprint, licence_of(located))
 
 
 def _clicks_of(data: Ratings, click_from: float) -> libfm.Log:
@@ -221,7 +220,7 @@ def _age_group(age: pd.Series) -> pd.Series:
     return pd.Series(np.array(names, dtype=object)[np.where(age.isna(), 7, at)], index=age.index, dtype="str")
 
 
-def _located(name: str, data_dir: str | Path | None, offline: bool | None) -> catalog.Located:
+def locate_or_fetch(name: str, data_dir: str | Path | None, offline: bool | None) -> catalog.Located:
     """Find a copy, or fetch one."""
     if offline is None:
         offline = os.environ.get("SMLAB_OFFLINE", "") not in ("", "0")
@@ -242,6 +241,8 @@ def read(located: catalog.Located) -> Ratings:
     """Read the files of a copy."""
     if located.format in layouts.CLICKS | layouts.STREAMS:
         raise UsageError(f"{located.name} is a log of clicks, not of ratings: datasets.load_clicks reads it")
+    if located.format in layouts.POSTS:
+        raise UsageError(f"{located.name} holds posts, not ratings: posts.load_posts reads it")
     if "ratings" not in located.files or located.format is None:
         raise DataError(located.path, f"must hold one of {layouts.KNOWN}")
     files, format_ = located.files, located.format
@@ -250,8 +251,7 @@ def read(located: catalog.Located) -> Ratings:
     users = read_users(files["users"], format_) if "users" in files else None
     ratings, items = _same_type(ratings, items, "item")
     ratings, users = _same_type(ratings, users, "user")
-    licence = {"sample": SAMPLE_LICENCE}.get(located.origin) or _licence(located.name)
-    return Ratings(located.name, ratings, items, users, located.origin, located.fingerprint, licence)
+    return Ratings(located.name, ratings, items, users, located.origin, located.fingerprint, licence_of(located))
 
 
 def _fetch(name: str, data_dir: str | Path | None) -> catalog.Located:
@@ -262,8 +262,11 @@ def _fetch(name: str, data_dir: str | Path | None) -> catalog.Located:
     return catalog.get(name, data_dir=data_dir)
 
 
-def _licence(name: str) -> str:
-    return catalog.describe(name).licence if name in catalog.names() else OWN_LICENCE
+def licence_of(located: catalog.Located) -> str:
+    """Say under which licence a copy is: ours, the one the catalog knows, or the user's own."""
+    if located.origin == "sample":
+        return SAMPLE_LICENCE
+    return catalog.describe(located.name).licence if located.name in catalog.names() else OWN_LICENCE
 
 
 def _same_type(

@@ -1,7 +1,7 @@
-"""Recognise file formats by the names of files: which file holds ratings, items, users, or a log of clicks.
+"""Recognise file formats by the names of files: which file holds ratings, items, users, a log of clicks, or posts.
 
 A folder or a zip file may hold more than one format; the first of `FORMATS` whose ratings file is there
-counts, then the first of `CLICKS`, then of `STREAMS`.
+counts, then the first of `CLICKS`, of `POSTS`, of `STREAMS`.
 """
 
 from __future__ import annotations
@@ -38,8 +38,46 @@ STREAMS: dict[str, dict[str, tuple[str, ...]]] = {
     "criteo": {"log": ("train.txt", "train.txt.gz", "dac_sample.txt", "dac_sample.txt.gz", "criteo.txt")},
     "avazu": {"log": ("train.gz", "train.csv", "train.csv.gz", "train", "avazu.csv")},
 }
+# collections of posts; a pattern with a folder in it is met only there
+POSTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "posts-csv": {"posts": ("posts.csv", "posts.tsv")},
+    "vader": {
+        "tweets": ("tweets_GroundTruth.txt",),
+        "products": ("amazonReviewSnippets_GroundTruth.txt",),
+        "movies": ("movieReviewSnippets_GroundTruth.txt",),
+        "nyt": ("nytEditorialSnippets_GroundTruth.txt",),
+    },
+    "shopping-zh": {
+        "negative": ("neg_sentences.txt",),
+        "positive": ("pos_sentences.txt",),
+        "lexicon": ("sentiment_dict.txt",),
+    },
+    "tweeteval": {
+        f"{task}/{name.replace('_', '-')}": (f"{task}/{name}.txt",)
+        for task in ("sentiment", "emotion", "irony", "offensive", "hate")
+        for name in ("mapping", *(f"{part}_{what}" for part in ("train", "val", "test") for what in ("text", "labels")))
+    },
+    "semeval-2017-4a": {
+        **{
+            name: (f"twitter-{name}-A.tsv", f"twitter-{name}-A.txt")
+            for name in ("2013train", "2013dev", "2013test", "2014test", "2014sarcasm", "2015train", "2015test",
+                         "2016train", "2016dev", "2016devtest", "2016test")
+        },
+        "test": ("SemEval2017-task4-test.subtask-A.english.txt",),
+        "gold": ("SemEval2017_task4_subtaskA_test_english_gold.txt",),
+    },
+    "online_shopping_10_cats": {"reviews": ("online_shopping_10_cats.csv",)},
+    "smp2020_ewect": {
+        **{f"{kind}/{part}": (f"{kind}_{part}.txt", f"{kind}_{part}_labeled.txt")
+           for kind in ("usual", "virus") for part in ("train", "eval", "test")},
+        **{f"usual/fold{k}": (f"usual_train_folds/dev{k}.csv",) for k in range(5)},
+    },
+    "weibo_senti_100k": {"reviews": ("weibo_senti_100k.csv",)},
+}  # fmt: skip
+NESTED = ("tweeteval", "smp2020_ewect")  # their files lie in folders
 KNOWN = "u.data, ratings.dat, ratings.csv or NAME.inter"
 KNOWN_CLICKS = "clicks.csv, KAG_conversion_data.csv, NAME.train.libfm or random-all.csv (of open-bandit)"
+KNOWN_POSTS = "posts.csv, posts.tsv or the files of a dataset that smlab data list names"
 
 
 def recognise(names: Iterable[str], dataset: str = "") -> tuple[str, dict[str, str]] | None:
@@ -52,6 +90,8 @@ def recognise(names: Iterable[str], dataset: str = "") -> tuple[str, dict[str, s
     ('ml-100k', {'ratings': 'ml-100k/u.data', 'items': 'ml-100k/u.item'})
     >>> recognise(["a.train.libfm", "a.test.libfm"])
     ('libfm', {'train': 'a.train.libfm', 'test': 'a.test.libfm'})
+    >>> recognise(["hate/mapping.txt", "other/mapping.txt"])
+    ('tweeteval', {'hate/mapping': 'hate/mapping.txt'})
     """
     paths = sorted(map(PurePosixPath, names), key=lambda p: (len(p.parts), str(p)))
     paths = [p for p in paths if "__MACOSX" not in p.parts and not p.name.startswith(".")]
@@ -68,7 +108,7 @@ def recognise(names: Iterable[str], dataset: str = "") -> tuple[str, dict[str, s
 
 def _log(paths: list[PurePosixPath], dataset: str) -> tuple[str, dict[str, str]] | None:
     streams = {f: roles for f, roles in STREAMS.items() if dataset.split("-")[0] == f}
-    for format_, roles in (CLICKS | streams).items():
+    for format_, roles in (CLICKS | POSTS | streams).items():
         found = {role: _first(paths, patterns) for role, patterns in roles.items()}
         if any(found.values()):
             return format_, {role: str(p) for role, p in found.items() if p is not None}
@@ -76,4 +116,9 @@ def _log(paths: list[PurePosixPath], dataset: str) -> tuple[str, dict[str, str]]
 
 
 def _first(paths: list[PurePosixPath], patterns: tuple[str, ...]) -> PurePosixPath | None:
-    return next((p for pattern in patterns for p in paths if fnmatchcase(p.name, pattern)), None)
+    return next((p for pattern in patterns for p in paths if fnmatchcase(_tail(p, pattern), pattern)), None)
+
+
+def _tail(path: PurePosixPath, pattern: str) -> str:
+    """Give as many last parts of a path as a pattern has."""
+    return "/".join(path.parts[-1 - pattern.count("/") :])

@@ -72,11 +72,11 @@ class Dataset:
     Parameters
     ----------
     name, title, licence, citation, homepage : for people
-    rows : number of ratings, impressions or ads
+    rows : number of ratings, impressions, ads or posts
     files : the official files that the cache holds, each with its SHA-256 (None where no owner publishes one)
     unpacked : bytes that the members of its archives may hold together, with room
     sources : in order of preference; empty where the owners ask everybody to come to them
-    kind : "ratings" or "clicks"
+    kind : "ratings", "clicks" or "posts"
     how : how to get a dataset without sources, a sentence without its full stop
     """
 

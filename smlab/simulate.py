@@ -10,7 +10,7 @@ rates depends on popularity (rank to the power of minus `popularity`) and, with 
 taste. Times come in evenings: a user starts on some day and rates a few items, minutes apart, every few days.
 
 `python -m smlab.simulate data/sample` writes the small files of this repository again, in the formats of
-MovieLens and of the ad logs.
+MovieLens, of the ad logs and of the posts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from smlab import adsamples, atomic
+from smlab import adsamples, atomic, postsamples
 from smlab.checks import UsageError
 from smlab.side_tables import GENRES
 
@@ -214,10 +214,11 @@ def _write(path: Path, lines: Iterable[str]) -> None:
 
 
 def write_samples(folder: Path) -> None:
-    """Write the samples of this repository, always the same bytes: ratings here, ad logs in `adsamples`."""
+    """Write the samples, always the same bytes: ratings here, ad logs in `adsamples`, posts in `postsamples`."""
     write_ml_100k(ratings(200, 300, 4, per_user=40, choice=2.0, seed=100), folder / "ml-100k")
     write_ml_1m(ratings(120, 200, 3, per_user=36, choice=2.0, days=900, seed=1000), folder / "ml-1m")
     adsamples.write_samples(folder)
+    postsamples.write_samples(folder)
 
 
 if __name__ == "__main__":

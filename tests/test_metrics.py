@@ -196,3 +196,20 @@ ERRORS = {
 def test_error_says_what_is_wrong(text):
     with pytest.raises(UsageError, match=re.escape(text)):
         ERRORS[text]()
+
+
+def test_pearson_is_numpys_with_an_interval_that_holds_the_truth():
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(400):
+        x, noise = rng.normal(size=(2, 40))
+        found = m.pearson(x, 0.6 * x + 0.8 * noise)
+        assert found.value == pytest.approx(np.corrcoef(x, 0.6 * x + 0.8 * noise)[0, 1])
+        hits += found.low <= 0.6 <= found.high
+    assert 0.92 <= hits / 400 <= 0.98
+    assert m.pearson([1, 2, 3, 4], [2, 4, 6, 8]).value == pytest.approx(1)
+
+
+@pytest.mark.parametrize("x", [[1, 2, 3], [1, 1, 1, 1], [1, 2, 3, np.nan]])
+def test_pearson_of_nothing_is_a_sentence(x):
+    with pytest.raises(UsageError, match="a correlation needs"):
+        m.pearson(x, list(range(len(x))))

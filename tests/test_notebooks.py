@@ -125,6 +125,7 @@ def test_no_path_of_a_machine_and_no_word_of_the_workshop(path):
 
 # Small but real: what makes a notebook quick.
 SMALL = {
+    "02_word2vec_sentiment": {"epochs": 5, "n_factors": 40},
     "01_ctr_derivation": {"epochs": 6, "batch_size": 512, "reg": [0.0], "n_impressions": 20_000},
     "03_collaborative_filtering": {"n_neighbors": [20], "reg": [20.0, 100.0], "n_validations": 1},
     "12_ad_reports": {"n_draws": 500},
@@ -139,6 +140,11 @@ SHOWS = {
     "03_collaborative_filtering": {
         "EASE beats the list of hits": lambda m: m["ease_ndcg"]["low"] > m["popularity_ndcg"]["high"],
         "user-kNN beats the list of hits": lambda m: m["user_knn_cosine_ndcg"]["low"] > m["popularity_ndcg"]["high"],
+    },
+    "02_word2vec_sentiment": {
+        "the combination hears more than chance": lambda m: m["combination_macro_recall"]["low"] > 0.45,
+        "Chinese reviews are told apart": lambda m: m["chinese_macro_recall"]["low"] > 0.7,
+        "the lexicon feels as people do": lambda m: m["lexicon_pearson"]["low"] > 0.6,
     },
     "12_ad_reports": {
         "pooled rates beat the overall rate": lambda m: m["pooled_to_the_regression_gain"]["high"] < 0,
