@@ -128,7 +128,7 @@ class Tokenizer:
         tongue = self.language
         if tongue == "auto":
             hidden = ("\\u" in text or "&#" in text) and HIDDEN_HAN.search(text)
-            tongue = language(clean(text) if hidden else text)
+            tongue = "en" if text.isascii() and not hidden else language(clean(text))
         tokens = list(chain.from_iterable(map(self._lookup[tongue], text.split())))
         return mark_negated(tokens) if self.negation else tokens
 

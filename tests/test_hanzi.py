@@ -45,6 +45,7 @@ def test_words_are_those_of_jieba(jieba_itself, sentence):
     assert Segmenter()(sentence) == jieba_itself.lcut(sentence)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from(COMMON), min_size=1, max_size=30))
 def test_words_of_any_run_are_those_of_jieba(jieba_itself, run):
     assert Segmenter()(run) == jieba_itself.lcut(run)

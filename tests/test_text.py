@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -86,6 +90,7 @@ KINDS = {
         user_words=["AT&T", "Yahoo!", "Burger King", "服务很好"], counts={"good": 5, "day": 5}, negation=True
     ),
 }
+leisurely = settings(deadline=None)  # the first Chinese post waits for the dictionary
 every_kind = pytest.mark.parametrize("tokenizer", KINDS.values(), ids=KINDS)
 
 
@@ -97,6 +102,7 @@ def tokens(post: str, **options: object) -> str:
 
 
 @every_kind
+@leisurely
 @given(post=ANY | SIGNS)
 def test_any_unicode_gives_tokens_that_hold_something_and_no_blank(tokenizer, post):
     for token in tokenizer(post):
@@ -105,31 +111,35 @@ def test_any_unicode_gives_tokens_that_hold_something_and_no_blank(tokenizer, po
 
 
 @every_kind
-@settings(deadline=None)
+@leisurely
 @given(post=ANY | SIGNS)
 def test_memo_changes_nothing(tokenizer, post):
     fresh = copy.copy(tokenizer)  # without what the other has seen
     assert tokenizer(post) == fresh(post) == tokenizer(post)
 
 
+@leisurely
 @given(SIGNS)
 def test_one_spelling_has_the_same_tokens(post):
     assert KINDS["auto"](text.normalise(post)) == KINDS["auto"](post)
 
 
+@leisurely
 @given(st.lists(st.text(st.sampled_from("abcdefgxyzABC"), min_size=1, max_size=9), max_size=8))
 def test_ordinary_words_are_kept_sign_by_sign(words):
     words = [w for w in words if not re.search(r"(.{1,3}?)\1{2}", w)]
     assert Tokenizer(lower=False)(" ".join(words)) == words
 
 
+@leisurely
 @given(st.text(st.characters(categories=["Lu", "Ll", "Lo"], max_codepoint=0x2FFF), max_size=30))
 def test_letters_of_any_alphabet_are_kept(letters):
     plain = text.normalise(letters)
-    if not text.LONG.search(plain):
+    if not text.LONG.search(plain) and plain not in ("http", "https"):
         assert "".join(Tokenizer(lower=False)(letters)) == plain.replace(" ", "")
 
 
+@leisurely
 @given(st.text(st.sampled_from("的一是不了人我在有他这服务很好差快递质量ok1"), max_size=30))
 def test_chinese_is_kept_sign_by_sign(run):
     if not text.LONG.search(run):
@@ -331,13 +341,22 @@ def test_memo_forgets_and_stays_right(monkeypatch):
 
 
 def test_copy_has_the_settings_and_not_the_memory():
-    import pickle
-
     tokenizer = Tokenizer(user_words=["星河优选", "AT&T"], hashtags="both", counts={"good": 2})
-    tokenizer("星河优选 AT&T #good")
-    for again in (copy.deepcopy(tokenizer), pickle.loads(pickle.dumps(tokenizer))):
-        assert again("星河优选 AT&T #good") == tokenizer("星河优选 AT&T #good")
-        assert not again._memos["zh"] or again is not tokenizer
+    expected = tokenizer("星河优选 AT&T #good")
+    again = copy.deepcopy(tokenizer)
+    assert tokenizer._memos["zh"] and not again._memos["zh"]
+    assert again("星河优选 AT&T #good") == expected
+
+
+def test_speed_is_measured_on_a_file_or_a_folder(tmp_path):
+    (tmp_path / "sentiment").mkdir()
+    posts = tmp_path / "sentiment" / "train_text.txt"
+    posts.write_text("good day\n@user soooo good :)\n", encoding="utf-8")
+    script = Path(__file__).resolve().parent.parent / "bench" / "text_speed.py"
+    for where in (tmp_path, posts):
+        done = subprocess.run([sys.executable, script, where, "--ours"], capture_output=True, text=True, check=True)
+        line = json.loads(done.stdout)
+        assert (line["posts"], line["tokens"]) == (2, 6) and line["posts_per_second"] > 0
 
 
 def test_user_is_told_that_many_posts_take_a_while(monkeypatch, capsys):
