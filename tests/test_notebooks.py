@@ -129,6 +129,7 @@ SMALL = {
     "01_ctr_derivation": {"epochs": 6, "batch_size": 512, "reg": [0.0], "n_impressions": 20_000},
     "03_collaborative_filtering": {"n_neighbors": [20], "reg": [20.0, 100.0], "n_validations": 1},
     "12_ad_reports": {"n_draws": 500},
+    "13_rating_prediction": {"epochs": 60, "n_factors": 6},
 }
 # What the planted structure of the sample, or of the simulation in a notebook, must show.
 SHOWS = {
@@ -145,6 +146,10 @@ SHOWS = {
         "the combination hears more than chance": lambda m: m["combination_macro_recall"]["low"] > 0.45,
         "Chinese reviews are told apart": lambda m: m["chinese_macro_recall"]["low"] > 0.7,
         "the lexicon feels as people do": lambda m: m["lexicon_pearson"]["low"] > 0.6,
+    },
+    "13_rating_prediction": {
+        "taste is found": lambda m: m["bayesian_mf_rmse"]["high"] < m["biases_rmse"]["value"],
+        "intervals hold what they promise": lambda m: 0.85 < m["coverage_of_90"]["value"] < 0.95,
     },
     "12_ad_reports": {
         "pooled rates beat the overall rate": lambda m: m["pooled_to_the_regression_gain"]["high"] < 0,
