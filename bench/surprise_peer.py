@@ -76,7 +76,7 @@ def ours(args: argparse.Namespace, name: str) -> Run:
         options = {"k": args.k, "similarity": args.similarity or "pearson"}
     elif name not in ("Mean", "Biases"):
         options = {"seed": args.seed}
-        options |= {key: v for key in ("n_factors", "epochs") if (v := getattr(args, key)) is not None}
+        options |= {key: v for key in ("n_factors", "epochs", "burn_in") if (v := getattr(args, key)) is not None}
     side: dict[str, Any] = {}
     if name == "BayesianMF" and not args.no_side:
         side["user_features"] = side_features(data.users, users, ["age", "gender", "occupation"])
@@ -128,6 +128,7 @@ def main() -> None:
     parser.add_argument("--by", choices=["user", "item"], default="user", help="Surprise's kNN alone")
     parser.add_argument("--n-factors", type=int, help="ours alone")
     parser.add_argument("--epochs", type=int, help="ours alone")
+    parser.add_argument("--burn-in", type=int, help="ours alone")
     parser.add_argument("--no-side", action="store_true", help="ours alone: no side information")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

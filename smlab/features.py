@@ -161,6 +161,21 @@ def split_folds(frame: pd.DataFrame, *, n_folds: int = 5, seed: int = 0) -> list
     return [_cut(frame, fold == f) for f in range(n_folds)]
 
 
+def split_blocks(frame: pd.DataFrame, *, n_folds: int = 5, shuffle: int | None = None) -> list[Split]:
+    """Cut the rows, in their order or shuffled, into `n_folds` blocks and hold out each in turn.
+
+    In order, ml-100k's folds are u1 to u5, which its owners cut from u.data in just this way (their mku.sh). With
+    `shuffle=0` they are those of Surprise's KFold(random_state=0), row by row.
+    """
+    _need(frame, "user", "item")
+    if not 2 <= n_folds <= len(frame):
+        raise UsageError(f"n_folds={n_folds}: {len(frame)} ratings allow 2 to {len(frame)} folds")
+    order = np.arange(len(frame))
+    if shuffle is not None:
+        np.random.RandomState(shuffle).shuffle(order)
+    return [_cut(frame, np.isin(np.arange(len(frame)), block)) for block in np.array_split(order, n_folds)]
+
+
 def split_by_time(frame: pd.DataFrame, *, test_share: float = 0.25) -> Split:
     """Hold out the latest share of all ratings; what happened at one moment stays on one side.
 

@@ -9,9 +9,12 @@ import pytest
 from scipy import sparse
 
 from smlab.bayes_factors import BayesianMF
-from smlab.checks import UsageError
+from smlab.checks import DataAbsent, UsageError
+from smlab.datasets import load
 from smlab.factors import ALS
+from smlab.features import Vocab, to_csr
 from smlab.raters import Biases
+from smlab.side_features import side_features
 from tests.test_raters import random_ratings
 
 QUICK = {"n_factors": 2, "epochs": 150, "burn_in": 50}
@@ -154,3 +157,39 @@ ERRORS = {
 def test_error_says_what_is_wrong(text):
     with pytest.raises(UsageError, match=re.escape(text)):
         ERRORS[text]()
+
+
+# Real data
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+@pytest.mark.parametrize(("shuffled", "at_most"), [(True, 0.880), (False, 0.887)])
+def test_movielens_100k_is_below_the_published_figures_with_honest_intervals(shuffled, at_most):
+    """A fold of Surprise's benchmark (its SVD++ .921 there), and u1.test (GHRS .887, GLocal-K .889, GC-MC .905).
+
+    The first 20,000 rows of the official file are u1.test.
+    """
+    try:
+        data = load("ml-100k")
+    except DataAbsent as absent:
+        pytest.skip(str(absent))
+    if data.users is None or data.items is None or "genres" not in data.items:
+        pytest.skip("this copy of ml-100k has no users or no genres")
+    frame, users, items = data.ratings, Vocab().fit(data.ratings.user), Vocab().fit(data.ratings.item)
+    order = np.arange(len(frame))
+    if shuffled:
+        np.random.RandomState(0).shuffle(order)
+    test, train = frame.iloc[order[:20_000]], frame.iloc[order[20_000:]]
+    shape = (len(users), len(items))
+    X = to_csr(users.encode(train.user), items.encode(train.item), train.rating, shape=shape)
+    model = BayesianMF().fit(
+        X,
+        user_features=side_features(data.users, users, ["age", "gender", "occupation"]),
+        item_features=side_features(data.items, items, ["year", "genres"]),
+    )
+    u, i, r = users.encode(test.user), items.encode(test.item), test.rating.to_numpy()
+    assert np.sqrt(np.mean((model.predict(u, i) - r) ** 2)) < at_most
+    for level in (0.5, 0.8, 0.9, 0.95):
+        low, high = model.predict_interval(u, i, level=level)
+        assert np.mean((low <= r) & (r <= high)) == pytest.approx(level, abs=0.02)

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from smlab import catalog, datasets
 from smlab.checks import UsageError
 from smlab.features import (
     Vocab,
+    split_blocks,
     split_by_time,
     split_folds,
     split_leave_last_out,
@@ -161,3 +163,29 @@ ERRORS = {
 def test_error_says_what_is_wrong_and_where(text):
     with pytest.raises(UsageError, match=re.escape(text)):
         ERRORS[text]()
+
+
+def test_blocks_in_order_hold_out_each_row_once():
+    frame = pd.DataFrame({"user": range(10), "item": 0, "rating": 1.0})
+    folds = split_blocks(frame, n_folds=4)
+    assert [len(test) for _, test in folds] == [3, 3, 2, 2]
+    assert pd.concat([test for _, test in folds]).index.tolist() == list(range(10))
+    assert folds[0][1]["user"].tolist() == [0, 1, 2] and len(folds[0][0]) == 7
+    shuffled = split_blocks(frame, n_folds=4, shuffle=0)
+    order = np.arange(10)
+    np.random.RandomState(0).shuffle(order)
+    assert set(shuffled[0][1]["user"]) == set(order[:3])
+    with pytest.raises(UsageError, match="n_folds=11: 10 ratings allow 2 to 10 folds"):
+        split_blocks(frame, n_folds=11)
+
+
+@pytest.mark.realdata
+def test_first_block_of_movielens_is_the_canonical_u1():
+    located = catalog.locate("ml-100k")
+    file = located and located.path / "u1.test"
+    if not (file and file.is_file()):
+        pytest.skip("no u1.test beside u.data: set SMLAB_DATA to a folder with the official ml-100k")
+    official = pd.read_csv(file, sep="\t", names=["user", "item", "rating", "time"])
+    test = split_blocks(datasets.load("ml-100k").ratings)[0][1]
+    pairs = {tuple(row) for row in official[["user", "item", "rating"]].to_numpy().tolist()}
+    assert pairs == {tuple(row) for row in test[["user", "item", "rating"]].to_numpy().tolist()}
