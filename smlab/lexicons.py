@@ -134,8 +134,9 @@ def join(vectors: WordVectors, lexicons: Mapping[str, Mapping[str, float]]) -> W
     Weights are brought to the spread of the vectors' numbers; a word with `not_` gets the opposite ones. Words that
     only a lexicon has get zeros for a vector.
 
-    >>> join(WordVectors(["good", "film"], np.eye(2)), {"l": {"good": 2.0, "bad": -2.0}}).matrix.round(1).tolist()[::2]
-    [[1.0, 0.0, 0.5], [0.0, 0.0, -0.5]]
+    >>> joined = join(WordVectors(["good", "film"], np.eye(2)), {"l": {"good": 2.0, "bad": -2.0}})
+    >>> joined["good"], joined["not_good"]
+    (array([1. , 0. , 0.5], dtype=float32), array([ 1. ,  0. , -0.5], dtype=float32))
     """
     more = {word: None for lexicon in lexicons.values() for word in lexicon if word not in vectors and " " not in word}
     words = [*vectors.words, *more]

@@ -61,7 +61,8 @@ class TextClassifier:
 
     def predict(self, texts: Iterable[str]) -> NDArray[Any]:
         """Give the most probable class of each post, (n,)."""
-        return cast(NDArray[Any], self.classes_[self.predict_proba(texts).argmax(axis=1)])
+        best = self.predict_proba(texts).argmax(axis=1)
+        return cast(NDArray[Any], self.classes_[best])
 
     def _start(self, texts: Iterable[str], labels: ArrayLike, least: int = 2) -> tuple[list[str], NDArray[np.int64]]:
         """Check posts and labels, set `classes_`, and give the place of each post's class there."""
@@ -69,10 +70,8 @@ class TextClassifier:
         y = need_labels(labels, len(posts))
         self.classes_, code = np.unique(y, return_inverse=True)
         if len(self.classes_) < least:
-            name = type(self).__name__
-            raise UsageError(
-                f"{name} needs posts of {least} classes or more to learn from; all are {self.classes_[0]!r}"
-            )
+            only = str(self.classes_[0])
+            raise UsageError(f"{type(self).__name__} needs posts of {least} classes to learn from; all are {only!r}")
         return posts, code
 
     def _need_fitted(self, texts: Iterable[str]) -> list[str]:
@@ -96,7 +95,8 @@ class Majority(TextClassifier):
 
     def predict_proba(self, texts: Iterable[str]) -> Floats:
         """Give the same shares for each post, (n, n_classes)."""
-        return np.tile(self.shares_, (len(self._need_fitted(texts)), 1))
+        n = len(self._need_fitted(texts))
+        return np.tile(self.shares_, (n, 1))
 
 
 class Lexicon(TextClassifier):
@@ -121,7 +121,7 @@ class Lexicon(TextClassifier):
     def fit(self, texts: Iterable[str], labels: ArrayLike) -> Self:
         """Learn from the scores of `texts` where the classes of `labels` part."""
         posts, code = self._start(texts, labels)
-        self._model = _logistic(reg=1e-3, balanced=True).fit(self._columns(posts), code)
+        self._model = _logistic(1e-3, balanced=True).fit(self._columns(posts), code)
         grid = np.linspace(-1, 1, 2001)
         called = self._model.predict(_sizes(grid))
         starts = np.flatnonzero(np.r_[True, called[1:] != called[:-1]])
@@ -133,10 +133,11 @@ class Lexicon(TextClassifier):
 
     def predict_proba(self, texts: Iterable[str]) -> Floats:
         """Give the probability of each class, (n, n_classes)."""
-        return cast(Floats, self._model.predict_proba(self._columns(self._need_fitted(texts))))
+        posts = self._need_fitted(texts)
+        return self._model.predict_proba(self._columns(posts)) if posts else np.empty((0, len(self.classes_)))
 
     def _columns(self, texts: list[str]) -> Floats:
-        return _sizes(np.asarray(self.score(texts), dtype=float) if texts else np.empty(0))
+        return _sizes(np.asarray(self.score(texts), dtype=float))
 
 
 class LogisticText(TextClassifier):
@@ -144,7 +145,7 @@ class LogisticText(TextClassifier):
 
     p(k|x) = exp(w_k·x + b_k)/Σ_l exp(w_l·x + b_l), and W, b minimise
 
-        -Σ_i a_i ln p(y_i|x_i) + (λ/2) Σ_k ‖w_k‖²,     a_i = n/(K n_{y_i}) if balanced, else 1
+        -(1/n) Σ_i a_i ln p(y_i|x_i) + (λ/2) Σ_k ‖w_k‖²,     a_i = n/(K n_{y_i}) if balanced, else 1
 
     where n_k of the n posts have class k of K. Balanced, each class counts alike, and the most probable class is the
     right one for macro-recall and where shares differ from those in training; the probabilities are those of a world
@@ -153,13 +154,13 @@ class LogisticText(TextClassifier):
     Parameters
     ----------
     blocks : what to measure, see `textfeatures` and `lexicons`; they stay as they are, `blocks_` have learnt
-    reg : λ > 0
+    reg : λ > 0; of a mean, so the same fits few posts and many
     balanced : let each class count alike
     tokenizer : text → tokens
     """
 
     def __init__(
-        self, *blocks: Block, reg: float = 2.0, balanced: bool = True, tokenizer: Tokenize | None = None
+        self, *blocks: Block, reg: float = 1e-4, balanced: bool = True, tokenizer: Tokenize | None = None
     ) -> None:
         if not blocks:
             raise UsageError("LogisticText needs at least one block of columns, such as WordNGrams()")
@@ -173,7 +174,7 @@ class LogisticText(TextClassifier):
         posts, code = self._start(texts, labels)
         tokens = self._tokens(posts)
         self.blocks_ = [copy.copy(block).fit(posts, tokens) for block in self.blocks]
-        model = _logistic(self.reg, self.balanced).fit(self._matrix(posts, tokens), code)
+        model = _logistic(self.reg * len(posts), self.balanced).fit(self._matrix(posts, tokens), code)
         two = len(self.classes_) == 2  # then scikit-learn keeps w_1 - w_0 only
         self.coef_: Floats = np.vstack([-model.coef_, model.coef_]) / 2 if two else model.coef_  # (n_classes, d)
         self.intercept_ = np.r_[-model.intercept_, model.intercept_] / 2 if two else model.intercept_
@@ -211,7 +212,9 @@ class LogisticText(TextClassifier):
         return sparse.csr_array(sparse.hstack([b.transform(posts, tokens) for b in self.blocks_], format="csr"))
 
 
-def ngrams(*, words: tuple[int, int] = (1, 2), chars: tuple[int, int] | None = (2, 5), **settings: Any) -> LogisticText:
+def ngrams(
+    *, words: tuple[int, int] = (1, 2), chars: tuple[int, int] | None = (2, 5), reg: float = 3e-5, **settings: Any
+) -> LogisticText:
     """Make a logistic regression on TF-IDF of words and characters, the baseline of every text classifier.
 
     Parameters
@@ -224,7 +227,7 @@ def ngrams(*, words: tuple[int, int] = (1, 2), chars: tuple[int, int] | None = (
     array(['good'], dtype='<U4')
     """
     blocks: list[Block] = [WordNGrams(n=words)]
-    return LogisticText(*blocks, *([CharNGrams(n=chars)] if chars else []), **settings)
+    return LogisticText(*blocks, *([CharNGrams(n=chars)] if chars else []), reg=reg, **settings)
 
 
 def vectors(word_vectors: WordVectors, *, weighting: Weighting = "mean", **settings: Any) -> LogisticText:
@@ -238,7 +241,7 @@ def combination(
     lexicons: Mapping[str, Mapping[str, float]] | None = None,
     scorer: Callable[[Sequence[str]], Any] | None = None,
     chars: tuple[int, int] = (2, 5),
-    reg: float = 4.0,
+    reg: float = 1e-4,
     **settings: Any,
 ) -> LogisticText:
     """Make one logistic regression on all there is: n-grams, ways of writing, lexicons, vectors.
@@ -289,8 +292,9 @@ def _sizes(score: Floats) -> Floats:
     return np.column_stack([score, np.abs(score)])
 
 
-def _logistic(reg: float, balanced: bool) -> Any:
+def _logistic(penalty: float, balanced: bool) -> Any:
+    """Make scikit-learn's model; `penalty` is added to the sum of losses, not to their mean."""
     from sklearn.linear_model import LogisticRegression
 
     # 100 steps of L-BFGS: more change no figure on validation data in the third digit.
-    return LogisticRegression(C=1 / reg, class_weight="balanced" if balanced else None, max_iter=100, tol=1e-3)
+    return LogisticRegression(C=1 / penalty, class_weight="balanced" if balanced else None, max_iter=100, tol=1e-3)

@@ -70,8 +70,8 @@ class _NGrams:
         return self
 
     def transform(self, texts: Sequence[str], tokens: Tokens) -> sparse.csr_array:
-        if not self.names_:
-            return sparse.csr_array((len(texts), 0), dtype=np.float32)
+        if not self.names_ or not len(tokens):
+            return sparse.csr_array((len(tokens), len(self.names_)), dtype=np.float32)
         return sparse.csr_array(self._tfidf.transform(self._posts(texts, tokens)))
 
     def _posts(self, texts: Sequence[str], tokens: Tokens) -> Sequence[Any]:
