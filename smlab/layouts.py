@@ -52,6 +52,11 @@ POSTS: dict[str, dict[str, tuple[str, ...]]] = {
         "positive": ("pos_sentences.txt",),
         "lexicon": ("sentiment_dict.txt",),
     },
+    "wordlists-en": {
+        role: (f"{role}.txt.gz", f"{role}.txt")
+        for role in ("sentiment140", "sentiment140-pairs", "hashtag", "maxdiff", "positive", "negative", "mpqa",
+                     "socal", "labmt")
+    },  # fmt: skip
     "tweeteval": {
         f"{task}/{name.replace('_', '-')}": (f"{task}/{name}.txt",)
         for task in ("sentiment", "emotion", "irony", "offensive", "hate")

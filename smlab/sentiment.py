@@ -22,7 +22,7 @@ from smlab.checks import UsageError, shorten
 from smlab.lexicons import LexiconScores, Vader
 from smlab.sentence_vectors import Weighting
 from smlab.text import Tokenizer
-from smlab.textfeatures import Block, CharNGrams, MeanVectors, WordNGrams, WritingMarks
+from smlab.textfeatures import Block, CharNGrams, MeanVectors, Sentences, WordNGrams, WritingMarks
 from smlab.wordvectors import WordVectors
 
 Floats = NDArray[np.float64]
@@ -240,6 +240,7 @@ def combination(
     word_vectors: WordVectors | None = None,
     lexicons: Mapping[str, Mapping[str, float]] | None = None,
     scorer: Callable[[Sequence[str]], Any] | None = None,
+    sentences: Callable[[Sequence[str]], Any] | None = None,
     chars: tuple[int, int] = (2, 5),
     reg: float = 1e-4,
     **settings: Any,
@@ -251,6 +252,7 @@ def combination(
     word_vectors : of the language, or None
     lexicons : name → (word → weight)
     scorer : texts → numbers, such as `lexicons.Vader().columns`
+    sentences : texts → vectors of a frozen model, such as `minilm.SentenceModel(layers=(4, 5))`
     settings : of `LogisticText`
     """
     blocks: list[Block] = [WordNGrams(), CharNGrams(n=chars), WritingMarks()]
@@ -258,6 +260,8 @@ def combination(
         blocks.append(LexiconScores(lexicons or {}, scorer=scorer))
     if word_vectors is not None:
         blocks.append(MeanVectors(word_vectors))
+    if sentences is not None:
+        blocks.append(Sentences(sentences))
     return LogisticText(*blocks, reg=reg, **settings)
 
 

@@ -193,7 +193,7 @@ class Sentences(Dense):
     scale : standard deviation of each column
     """
 
-    def __init__(self, model: Callable[[Sequence[str]], Floats], *, scale: float = 0.3) -> None:
+    def __init__(self, model: Callable[[Sequence[str]], Floats], *, scale: float = 0.1) -> None:
         super().__init__(scale=scale)
         self.model = model
 

@@ -112,6 +112,19 @@ def test_vectors_have_length_one_and_hang_on_no_other_text(folder):
     assert model([]).shape == (0, D)
 
 
+def test_layers_stand_side_by_side_and_the_last_is_the_sentence(folder):
+    texts = ["snow man", "unaffable"]
+    both = SentenceModel(folder, layers=(1, 2), length=20, device="cpu")(texts)
+    last = SentenceModel(folder, layers=(2,), length=20, device="cpu")(texts)
+    assert both.shape == (2, 2 * D)
+    np.testing.assert_array_equal(both[:, D:], last)
+    sentence = SentenceModel(folder, length=20, device="cpu")(texts)
+    np.testing.assert_allclose(last / np.linalg.norm(last, axis=1, keepdims=True), sentence, rtol=1e-5)
+    for wrong in ((), (0,), (3,)):
+        with pytest.raises(UsageError, match=re.escape(f"layers={wrong} must be some of 1 to 2")):
+            SentenceModel(folder, layers=wrong, length=20)
+
+
 def test_safetensors_give_back_what_was_written(folder):
     found = read_safetensors(folder / "model.safetensors")
     assert set(found) == set(weights())

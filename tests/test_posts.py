@@ -105,3 +105,13 @@ def test_real_sources_are_fetched_and_read(monkeypatch, tmp_path):
     assert sum(sizes.values()) == catalog.describe("vader").rows
     assert reviews.frame["label"].value_counts().to_dict() == {"negative": 9031, "positive": 8332}
     assert len(words) == 121_692
+
+
+def test_word_lists_are_read_by_their_roles(tmp_path):
+    (tmp_path / "wordlists-en").mkdir()
+    (tmp_path / "wordlists-en" / "sentiment140.txt").write_text("fab\t2.5\t10\t1\n")
+    assert posts.load_wordlists(data_dir=tmp_path) == {"sentiment140": {"fab": 2.5}}
+    with pytest.raises(UsageError, match="wordlists-en holds lexicons, not posts"):
+        posts.load_posts("wordlists-en", data_dir=tmp_path)
+    with pytest.raises(UsageError, match="vader holds no lexicons; wordlists-en does"):
+        posts.load_wordlists("vader", offline=True)
