@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, Self, cast
 
@@ -121,7 +122,7 @@ class Lexicon(TextClassifier):
     def fit(self, texts: Iterable[str], labels: ArrayLike) -> Self:
         """Learn from the scores of `texts` where the classes of `labels` part."""
         posts, code = self._start(texts, labels)
-        self._model = _logistic(1e-3, balanced=True).fit(self._columns(posts), code)
+        self._model = _logistic(self._columns(posts), code, 1e-3, balanced=True)
         grid = np.linspace(-1, 1, 2001)
         called = self._model.predict(_sizes(grid))
         starts = np.flatnonzero(np.r_[True, called[1:] != called[:-1]])
@@ -174,7 +175,7 @@ class LogisticText(TextClassifier):
         posts, code = self._start(texts, labels)
         tokens = self._tokens(posts)
         self.blocks_ = [copy.copy(block).fit(posts, tokens) for block in self.blocks]
-        model = _logistic(self.reg * len(posts), self.balanced).fit(self._matrix(posts, tokens), code)
+        model = _logistic(self._matrix(posts, tokens), code, self.reg * len(posts), self.balanced)
         two = len(self.classes_) == 2  # then scikit-learn keeps w_1 - w_0 only
         self.coef_: Floats = np.vstack([-model.coef_, model.coef_]) / 2 if two else model.coef_  # (n_classes, d)
         self.intercept_ = np.r_[-model.intercept_, model.intercept_] / 2 if two else model.intercept_
@@ -296,9 +297,13 @@ def _sizes(score: Floats) -> Floats:
     return np.column_stack([score, np.abs(score)])
 
 
-def _logistic(penalty: float, balanced: bool) -> Any:
-    """Make scikit-learn's model; `penalty` is added to the sum of losses, not to their mean."""
+def _logistic(X: Any, y: NDArray[np.int64], penalty: float, balanced: bool) -> Any:
+    """Fit scikit-learn's model; `penalty` is added to the sum of losses, not to their mean."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    # 100 steps of L-BFGS: more change no figure on validation data in the third digit.
-    return LogisticRegression(C=1 / penalty, class_weight="balanced" if balanced else None, max_iter=100, tol=1e-3)
+    model = LogisticRegression(C=1 / penalty, class_weight="balanced" if balanced else None, max_iter=100, tol=1e-3)
+    with warnings.catch_warnings():
+        # 100 steps of L-BFGS: more change no figure on validation data in the third digit.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, y)
