@@ -52,11 +52,6 @@ POSTS: dict[str, dict[str, tuple[str, ...]]] = {
         "positive": ("pos_sentences.txt",),
         "lexicon": ("sentiment_dict.txt",),
     },
-    "wordlists-en": {
-        role: (f"{role}.txt.gz", f"{role}.txt")
-        for role in ("sentiment140", "sentiment140-pairs", "hashtag", "maxdiff", "positive", "negative", "mpqa",
-                     "socal", "labmt")
-    },  # fmt: skip
     "tweeteval": {
         f"{task}/{name.replace('_', '-')}": (f"{task}/{name}.txt",)
         for task in ("sentiment", "emotion", "irony", "offensive", "hate")
@@ -80,6 +75,23 @@ POSTS: dict[str, dict[str, tuple[str, ...]]] = {
     "weibo_senti_100k": {"reviews": ("weibo_senti_100k.csv",)},
 }  # fmt: skip
 NESTED = ("tweeteval", "smp2020_ewect")  # their files lie in folders
+# lists of words with weights
+LEXICONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "wordlists-en": {
+        role: (f"{role}.txt.gz", f"{role}.txt")
+        for role in (
+            "sentiment140",
+            "sentiment140-pairs",
+            "hashtag",
+            "maxdiff",
+            "positive",
+            "negative",
+            "mpqa",
+            "socal",
+            "labmt",
+        )
+    },  # fmt: skip
+}
 KNOWN = "u.data, ratings.dat, ratings.csv or NAME.inter"
 KNOWN_CLICKS = "clicks.csv, KAG_conversion_data.csv, NAME.train.libfm or random-all.csv (of open-bandit)"
 KNOWN_POSTS = "posts.csv, posts.tsv or the files of a dataset that smlab data list names"
@@ -113,7 +125,7 @@ def recognise(names: Iterable[str], dataset: str = "") -> tuple[str, dict[str, s
 
 def _log(paths: list[PurePosixPath], dataset: str) -> tuple[str, dict[str, str]] | None:
     streams = {f: roles for f, roles in STREAMS.items() if dataset.split("-")[0] == f}
-    for format_, roles in (CLICKS | POSTS | streams).items():
+    for format_, roles in (CLICKS | POSTS | LEXICONS | streams).items():
         found = {role: _first(paths, patterns) for role, patterns in roles.items()}
         if any(found.values()):
             return format_, {role: str(p) for role, p in found.items() if p is not None}

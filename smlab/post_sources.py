@@ -106,8 +106,8 @@ DATASETS = (
     Dataset(
         "wordlists-en",
         "English lexicons: Sentiment140 and Hashtag (of tweets), MaxDiff, opinion lexicon, MPQA, SO-CAL, labMT",
-        0,
-        "each its authors': free for research, most ask to be asked before commercial use",
+        826_747,
+        "CC BY-NC-SA 4.0 of the package; each list its authors': free for research, ask before commercial use",
         "S. Mohammad, S. Kiritchenko and X. Zhu (2013). NRC-Canada: building the state-of-the-art in sentiment "
         "analysis of tweets. SemEval; M. Hu and B. Liu (2004). KDD; T. Wilson, J. Wiebe and P. Hoffmann (2005). "
         "HLT-EMNLP; M. Taboada et al. (2011). Computational Linguistics 37(2); P. Dodds et al. (2011). PLoS ONE 6(12)",
@@ -115,7 +115,7 @@ DATASETS = (
         {f"{role}.txt.gz": sha for role, (_, sha) in WORDLISTS.items()},
         60_000_000,
         (WORDLISTS_EN,),
-        "posts",
+        "lexicons",
     ),
     Dataset(
         "tweeteval",

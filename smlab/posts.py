@@ -87,10 +87,10 @@ def read_posts(located: catalog.Located, *, variant: str | None = None) -> Posts
     """Read the files of a copy as posts."""
     if located.format is None:
         raise DataError(located.path, f"must hold one of {layouts.KNOWN_POSTS}")
+    if located.format in layouts.LEXICONS:
+        raise UsageError(f"{located.name} holds lexicons, not posts: posts.load_wordlists reads it")
     if located.format not in layouts.POSTS:
         raise UsageError(f"{located.name} holds no posts, but {', '.join(f.name for f in located.files.values())}")
-    if located.format == "wordlists-en":
-        raise UsageError(f"{located.name} holds lexicons, not posts: posts.load_wordlists reads it")
     feed = posttables.read(located.files, located.format, variant, located.name)
     return Posts(located.name, *feed, located.origin, located.fingerprint, datasets.licence_of(located))
 
@@ -110,6 +110,6 @@ def load_wordlists(
 ) -> dict[str, dict[str, float]]:
     """Load several English lexicons, name → (word → weight), see `wordlists`; the errors of `load_posts`."""
     located = datasets.locate_or_fetch(name, data_dir, offline)
-    if located.format != "wordlists-en":
+    if located.format not in layouts.LEXICONS:
         raise UsageError(f"{name} holds no lexicons; wordlists-en does")
     return wordlists.read_wordlists(located.files)

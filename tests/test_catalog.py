@@ -560,7 +560,7 @@ README = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
 
 def test_catalog_is_consistent():
     for name, dataset in DATASETS.items():
-        assert dataset.kind in ("ratings", "clicks", "posts") and bool(dataset.how) == (not dataset.sources)
+        assert dataset.kind in ("ratings", "clicks", "posts", "lexicons") and bool(dataset.how) == (not dataset.sources)
         assert dataset.citation and dataset.licence and dataset.rows > 0
         assert catalog.NAME.fullmatch(name) and name == dataset.name
         assert len({source.name for source in dataset.sources}) == len(dataset.sources)
