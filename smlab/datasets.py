@@ -114,12 +114,15 @@ class Clicks:
 
     def part(self, split: str) -> pd.DataFrame:
         """Give the rows of "train", "validation" or "test" as the source cut them."""
-        known = list(pd.unique(self.frame["split"])) if "split" in self.frame else []
-        if split not in known:
-            raise UsageError(
-                f"{self.name} has no part {split!r}: {nearest(split, known) if known else 'it is not cut'}"
-            )
-        return self.frame[self.frame["split"] == split]
+        return part_of(self.frame, split, self.name)
+
+
+def part_of(frame: pd.DataFrame, split: str, name: str) -> pd.DataFrame:
+    """Give the rows of a part as the source of the dataset `name` cut them, an error with the parts it has."""
+    known = list(pd.unique(frame["split"])) if "split" in frame else []
+    if split not in known:
+        raise UsageError(f"{name} has no part {split!r}: {nearest(split, known) if known else 'it is not cut'}")
+    return frame[frame["split"] == split]
 
 
 def load_clicks(

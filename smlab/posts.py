@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from smlab import catalog, chineseposts, datasets, layouts, posttables, wordlists
-from smlab.checks import DataError, UsageError, nearest
+from smlab.checks import DataError, UsageError
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,7 @@ class Posts:
 
     def part(self, split: str) -> pd.DataFrame:
         """Give the rows of "train", "validation" or "test" as the source cut them."""
-        known = list(pd.unique(self.frame["split"])) if "split" in self.frame else []
-        if split not in known:
-            raise UsageError(
-                f"{self.name} has no part {split!r}: {nearest(split, known) if known else 'it is not cut'}"
-            )
-        return self.frame[self.frame["split"] == split]
+        return datasets.part_of(self.frame, split, self.name)
 
 
 def load_posts(
