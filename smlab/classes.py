@@ -103,7 +103,7 @@ def figures(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Give accuracy, macro_recall, macro_f1 and "recall <class>" of each class, with percentile bootstrap intervals.
+    """Give accuracy, macro_recall, macro_f1, "recall <class>" and "f1 <class>", with percentile bootstrap intervals.
 
     The posts have to be independent: many posts of one author or copies of one text make it too narrow.
 
@@ -115,8 +115,10 @@ def figures(
     C = table.to_numpy()
     drawn = _drawn(C, n, level, seed)  # (n, K, K)
     found = {name: _interval(f(C), f(drawn), level) for name, f in METRICS.items()}
-    each, spread = _recalls(C), _recalls(drawn)
-    return found | {f"recall {c}": _interval(each[j], spread[:, j], level) for j, c in enumerate(table.index)}
+    for name, f in {"recall": _recalls, "f1": _f1s}.items():
+        each, spread = f(C), f(drawn)
+        found |= {f"{name} {c}": _interval(each[j], spread[:, j], level) for j, c in enumerate(table.index)}
+    return found
 
 
 def difference(
@@ -247,10 +249,14 @@ def _macro_recall(C: NDArray) -> Floats:
     return np.nanmean(_recalls(C), axis=-1)
 
 
-def _macro_f1(C: NDArray) -> Floats:
+def _f1s(C: NDArray) -> Floats:
     both = C.sum(axis=-1) + C.sum(axis=-2)
     hits = 2.0 * np.diagonal(C, axis1=-2, axis2=-1)
-    return np.nanmean(np.divide(hits, both, out=np.full(both.shape, np.nan), where=both > 0), axis=-1)
+    return np.divide(hits, both, out=np.full(both.shape, np.nan), where=both > 0)
+
+
+def _macro_f1(C: NDArray) -> Floats:
+    return np.nanmean(_f1s(C), axis=-1)
 
 
 METRICS: dict[str, Callable[[NDArray], Floats]] = {

@@ -19,9 +19,10 @@ import importlib.util
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -159,6 +160,38 @@ class SentenceModel:
     def _norm(self, h: Tensor, name: str) -> Tensor:
         weight, bias = (self.weights[f"{name}.LayerNorm.{part}"] for part in ("weight", "bias"))
         return functional.layer_norm(h, (self.d,), weight, bias, self.eps)
+
+
+class Remembered:
+    """Keep the vectors of texts that were asked for, for classifiers that see the same posts again and again.
+
+    Parameters
+    ----------
+    model : texts → vectors (n, d), such as a `SentenceModel`
+    most : texts to keep; once there are more, all are forgotten
+
+    >>> def sizes(texts):
+    ...     print(len(texts), "asked")
+    ...     return np.array([[len(t)] for t in texts])
+    >>> model = Remembered(sizes)
+    >>> model(["a", "bb", "a"])[:, 0], model(["bb"])[:, 0]
+    2 asked
+    (array([1, 2, 1]), array([2]))
+    """
+
+    def __init__(self, model: Callable[[Sequence[str]], Any], *, most: int = 100_000) -> None:
+        self.model, self.most = model, most
+        self.known: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Give the vectors of `texts`, (n, d)."""
+        new = list(dict.fromkeys(text for text in texts if text not in self.known))
+        if len(self.known) + len(new) > self.most:
+            self.known, new = {}, list(dict.fromkeys(texts))
+        if new or not len(texts):
+            vectors = self.model(new)
+            self.known.update(zip(new, vectors, strict=True))
+        return np.stack([self.known[text] for text in texts]) if len(texts) else vectors
 
 
 def read_safetensors(path: str | Path) -> dict[str, Tensor]:

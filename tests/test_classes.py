@@ -172,3 +172,9 @@ def test_mcnemar_of_equal_classifiers_rejects_as_often_as_it_says():
 def test_wrong_input_is_a_sentence(call, sentence):
     with pytest.raises(UsageError, match=re.escape(sentence)):
         call()
+
+
+def test_f1_of_a_class_is_twice_its_hits_over_all_that_are_or_are_called_so():
+    found = classes.figures(["a", "a", "a", "b", "b"], ["a", "a", "b", "b", "a"])
+    assert found["f1 a"].value == pytest.approx(2 * 2 / (3 + 3)) and found["f1 b"].value == pytest.approx(2 / 4)
+    assert found["macro_f1"].value == pytest.approx((2 / 3 + 1 / 2) / 2)

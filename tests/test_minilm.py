@@ -168,3 +168,17 @@ def test_cosines_are_those_of_the_model_card():
     texts = ["That is a happy person", "That is a happy dog", "That is a very happy person", "Today is a sunny day"]
     X = SentenceModel()(texts)
     np.testing.assert_allclose(X[0] @ X[1:].T, [0.695, 0.943, 0.257], atol=0.005)
+
+
+def test_remembered_asks_once_and_forgets_when_full():
+    asked: list[str] = []
+
+    def model(texts):
+        asked.extend(texts)
+        return np.array([[len(text)] for text in texts], dtype=np.float32).reshape(-1, 1)
+
+    kept = minilm.Remembered(model, most=3)
+    assert kept(["a", "bb", "a"])[:, 0].tolist() == [1, 2, 1] and asked == ["a", "bb"]
+    assert kept(["bb", "ccc"])[:, 0].tolist() == [2, 3] and asked == ["a", "bb", "ccc"]
+    assert kept(["dddd", "a"])[:, 0].tolist() == [4, 1] and list(kept.known) == ["dddd", "a"]
+    assert kept([]).shape == (0, 1)
