@@ -89,13 +89,13 @@ class BiasedMF(_Factors):
 
     def _step(self, u: NDArray, i: NDArray, r: Floats) -> None:
         with np.errstate(over="ignore", invalid="ignore"):  # `fit` says so if it happens
-            e = r - expected(self.mean_, self.U_[u], self.V_[i])
-            E = sparse.csr_array((e, (u, i)), shape=self.X_.shape)
-            n_u, n_i = (np.bincount(at, minlength=n)[:, None] for at, n in zip((u, i), self.X_.shape, strict=True))
-            step_u = E @ design(self.V_) - self.reg * n_u * self.U_
-            step_i = E.T @ design(self.U_) - self.reg * n_i * self.V_
-            self.U_ += self.learning_rate * step_u
-            self.V_ += self.learning_rate * step_i
+            rows, u = np.unique(u, return_inverse=True)  # only whom the batch names: a step costs what it moves
+            columns, i = np.unique(i, return_inverse=True)
+            U, V = self.U_[rows], self.V_[columns]
+            E = sparse.csr_array((r - expected(self.mean_, U[u], V[i]), (u, i)), shape=(len(rows), len(columns)))
+            n_u, n_i = (np.bincount(at)[:, None] for at in (u, i))
+            self.U_[rows] += self.learning_rate * (E @ design(V) - self.reg * n_u * U)
+            self.V_[columns] += self.learning_rate * (E.T @ design(U) - self.reg * n_i * V)
 
 
 class ALS(_Factors):
