@@ -10,8 +10,8 @@ With rel_r = 1 where the item at place r is in T_u:
     precision = Σ rel_r / k               recall = Σ rel_r / |T_u|
     nDCG = Σ rel_r / log2(1 + r)  over its value for the best possible list
 
-Left out on purpose: sampled metrics, which rank against a few random items and can turn the order of models
-around (Krichene & Rendle 2020).
+Lists of `best_among` give sampled metrics, which rank against a few random items and can turn the order of
+models around (Krichene & Rendle 2020): only for tables that use them.
 
 References: Järvelin & Kekäläinen (2002), nDCG; Vargas & Castells (2011), novelty; Efron & Tibshirani (1993),
 bootstrap.
@@ -113,6 +113,22 @@ def reciprocal_rank_at_k(top: ArrayLike, truth: sparse.csr_array, k: int | None 
     rel, n_relevant = _relevance(top, truth, k)
     first = rel.argmax(axis=1) + 1
     return np.where(n_relevant > 0, rel.any(axis=1) / first, np.nan)
+
+
+def best_among(scores: ArrayLike, candidates: ArrayLike, k: int) -> NDArray[np.int64]:
+    """List the k candidates with the highest scores, best first (n_users, k); both (n_users, m), -1 is no candidate.
+
+    Of equal scores the earlier candidate comes first, so put the held-out item last, as He et al. (2017) do. With
+    one such item per user `recall_at_k` of these lists is their HR@k and `ndcg_at_k` their NDCG@k, 1 / log2(1 + r).
+
+    >>> best_among([[0.1, 0.7, 0.7]], [[4, 9, 2]], k=2)
+    array([[9, 2]])
+    """
+    s, items = np.asarray(scores, dtype=float), np.asarray(candidates, dtype=np.int64)
+    if s.shape != items.shape or s.ndim != 2 or not 1 <= k <= s.shape[1]:
+        raise UsageError(f"scores {s.shape} and candidates {items.shape} must match, with k={k} of them or more a row")
+    best = np.argsort(np.where(items < 0, np.inf, -s), axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(items, best, axis=1)
 
 
 def exposure(top: ArrayLike, n_items: int) -> NDArray[np.int64]:

@@ -59,6 +59,52 @@ def test_metric_equals_the_slow_version(metric, k, seed):
     np.testing.assert_allclose(metric(top, truth, k), expected)
 
 
+def he_and_others(scores: list[float], candidates: list[int], own: int, k: int) -> tuple[float, float]:
+    """HR and NDCG as the code of He et al. (2017) computes them: a dict of scores, the test item put in last."""
+    score_of = {item: s for item, s in zip(candidates, scores, strict=True) if item >= 0}
+    ranked = sorted(score_of, key=score_of.get, reverse=True)[:k]
+    return float(own in ranked), math.log(2) / math.log(ranked.index(own) + 2) if own in ranked else 0.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lists_of_candidates_give_the_hit_rate_and_ndcg_of_neural_collaborative_filtering(seed):
+    rng = np.random.default_rng(seed)
+    candidates = np.array([rng.permutation(60)[:21] for _ in range(80)])
+    candidates[::7, 3] = -1
+    scores = rng.integers(0, 12, candidates.shape) / 4  # many ties
+    own = candidates[:, -1]
+    truth = sparse.csr_array((np.ones(80), (np.arange(80), own)), shape=(80, 60))
+    top = m.best_among(scores, candidates, 10)
+    slow_way = [he_and_others(*row, 10) for row in zip(scores.tolist(), candidates.tolist(), own.tolist(), strict=True)]
+    np.testing.assert_allclose(np.stack([m.recall_at_k(top, truth), m.ndcg_at_k(top, truth)], axis=1), slow_way)
+
+
+def test_lists_of_candidates_end_early_where_there_are_too_few_and_refuse_other_shapes():
+    np.testing.assert_array_equal(m.best_among([[1.0, 9.0, 2.0]], [[4, -1, 7]], 3), [[7, 4, -1]])
+    with pytest.raises(UsageError, match=re.escape("scores (1, 2) and candidates (1, 3) must match")):
+        m.best_among([[1.0, 2.0]], [[1, 2, 3]], 1)
+    with pytest.raises(UsageError, match="with k=4 of them or more"):
+        m.best_among([[1.0, 2.0]], [[1, 2]], 4)
+
+
+def lightgcn(top: np.ndarray, truth: sparse.csr_array, k: int) -> tuple[float, float]:
+    """Recall and NDCG as He et al. (2020) compute them: only users with a test item, the ideal list cut at k."""
+    recall, ndcg = [], []
+    for u in np.flatnonzero(np.diff(truth.indptr)):
+        relevant = set(truth[[u]].indices)
+        hits = [r for r, item in enumerate(top[u][:k]) if item in relevant]
+        recall.append(len(hits) / len(relevant))
+        ideal = sum(1 / math.log2(r + 2) for r in range(min(k, len(relevant))))
+        ndcg.append(sum(1 / math.log2(r + 2) for r in hits) / ideal)
+    return float(np.mean(recall)), float(np.mean(ndcg))
+
+
+def test_recall_and_ndcg_are_those_of_the_published_gowalla_table():
+    top, truth = lists(7)
+    ours = np.nanmean(m.recall_at_k(top, truth, 5)), np.nanmean(m.ndcg_at_k(top, truth, 5))
+    np.testing.assert_allclose(ours, lightgcn(top, truth, 5))
+
+
 def test_metrics_of_one_list_computed_by_hand():
     """Items 3, 1, 7, 2 listed; 1, 2, 5 are relevant: hits at places 2 and 4."""
     top, truth = [[3, 1, 7, 2]], sparse.csr_array([[0, 1, 1, 0, 0, 1, 0, 0]])
