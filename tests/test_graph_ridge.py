@@ -29,14 +29,6 @@ def test_for_a_great_penalty_it_walks_three_steps_on_the_graph():
     np.testing.assert_allclose(far, walk, rtol=1e-3)
 
 
-def test_each_group_gets_its_own_items_and_none_that_it_has():
-    X = checkerboard()
-    items, _ = GraphRidge(reg=1.0).fit(X).recommend(np.arange(40), k=1)
-    lacking = np.asarray(X.sum(axis=1)) < 15  # the others have all of their group's items already
-    assert (items % 2 == np.arange(40)[:, None] % 2)[lacking].all()
-    assert not X.toarray()[np.arange(40)[:, None], items].any()
-
-
 @pytest.mark.parametrize(("settings", "sentence"), [({"reg": 0}, "reg=0 must be"), ({"beta": 2}, "beta=2 must lie")])
 def test_wrong_settings_are_a_sentence(settings, sentence):
     with pytest.raises(UsageError, match=sentence):

@@ -50,12 +50,6 @@ def test_reasons_add_up_to_the_score_and_a_profile_gives_the_users_own_scores():
     np.testing.assert_allclose(model.scores([3], user_items=X)[0], score, atol=1e-5)
 
 
-def test_same_seed_same_factors():
-    X = checkerboard()
-    one, two = (IALS(n_factors=3, seed=4, device="cpu").fit(X).item_factors_ for _ in range(2))
-    np.testing.assert_array_equal(one, two)
-
-
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [({"n_factors": 0}, "n_factors=0 must be"), ({"reg": 0}, "reg=0 must be finite and above 0"), ({"nu": 3}, "nu=3")],

@@ -1,8 +1,7 @@
-"""The recommenders: papers' formulas, planted tastes, one contract for all models, errors as sentences."""
+"""The recommenders: papers' formulas, planted tastes, errors as sentences; their contract is in test_ranker_family."""
 
 from __future__ import annotations
 
-import copy
 import re
 
 import numpy as np
@@ -17,165 +16,20 @@ from smlab.features import Vocab, split_within, to_csr
 from smlab.neighbors import EASE, ItemKNN, Popularity, UserKNN, mean_centred
 from smlab.similarity import similarity
 
-MODELS = {
-    "popularity": Popularity(),
+ITEM_MODELS = {
     "ease": EASE(reg=10),
     "item-knn": ItemKNN(k=8, shrinkage=2),
     "item-knn jaccard": ItemKNN(k=8, similarity="jaccard"),
     "item-knn pearson": ItemKNN(k=8, similarity="pearson", shrinkage=1),
     "item-knn adjusted": ItemKNN(k=8, similarity="adjusted-cosine", shrinkage=1),
-    "user-knn": UserKNN(k=8),
-    "user-knn pearson": UserKNN(k=8, similarity="pearson", shrinkage=1),
 }
-every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-item_models = pytest.mark.parametrize("model", [m for m in MODELS.values() if hasattr(m, "similar_items")])
+item_models = pytest.mark.parametrize("model", ITEM_MODELS.values(), ids=ITEM_MODELS)
 
 
 def random_ratings(n_users: int = 40, n_items: int = 25, seed: int = 0, share: float = 0.3) -> sparse.csr_array:
     rng = np.random.default_rng(seed)
     X = rng.integers(1, 6, (n_users, n_items)) * (rng.random((n_users, n_items)) < share)
     return sparse.csr_array(X.astype(np.float32))
-
-
-def with_all_neighbours(model):
-    """Of tied similarities the lower number is the k-th; with all neighbours no numbering matters."""
-    model = copy.copy(model)
-    if hasattr(model, "k"):
-        model.k = 1000
-    return model
-
-
-def checkerboard(n: int = 40) -> sparse.csr_array:
-    """Even users have even items, odd users odd ones, a tenth of it missing; the ratings are 4 and 5."""
-    rng = np.random.default_rng(0)
-    u, i = np.indices((n, n))
-    return sparse.csr_array(((u + i) % 2 == 0) * rng.integers(4, 6, (n, n)) * (rng.random((n, n)) < 0.9) * 1.0)
-
-
-# The contract of the family
-
-
-@every_model
-def test_lists_are_the_full_sort_of_the_scores_without_what_is_seen(model):
-    X = random_ratings()
-    items, scores = model.fit(X).recommend(k=6)
-    s = model.scores().astype(np.float32)
-    s[X.nonzero()] = -np.inf
-    popular_first = np.lexsort((np.arange(25), -np.diff(X.tocsc().indptr)))
-    for u in range(40):
-        expected = popular_first[np.argsort(-s[u, popular_first], kind="stable")][:6]
-        assert items[u].tolist() == expected.tolist()
-        np.testing.assert_array_equal(scores[u], s[u, expected])
-
-
-@every_model
-def test_reasons_add_up_to_the_score(model):
-    s = model.fit(random_ratings()).scores()
-    for u, i in [(0, 3), (5, 20), (39, 24), (7, 0)]:
-        assert sum(c for _, c in model.explain(u, i)) == pytest.approx(s[u, i], abs=1e-9)
-        values = [c for _, c in model.explain(u, i)]
-        assert values == sorted(values, reverse=True)
-        assert model.explain(u, i, 2) == model.explain(u, i)[:2]
-
-
-@every_model
-@pytest.mark.parametrize("seed", range(3))
-def test_users_permuted_permute_the_scores(model, seed):
-    X = random_ratings(seed=seed)
-    order = np.random.default_rng(seed).permutation(40)
-    model = with_all_neighbours(model)
-    s = model.fit(X).scores()[order]
-    np.testing.assert_allclose(model.fit(X[order]).scores(), s, atol=1e-9)
-
-
-@every_model
-def test_items_renumbered_renumber_the_scores(model):
-    X = random_ratings(seed=4)
-    order = np.random.default_rng(0).permutation(25)
-    model = with_all_neighbours(model)
-    s = model.fit(X).scores()[:, order]
-    np.testing.assert_allclose(model.fit(sparse.csr_array(X[:, order])).scores(), s, atol=1e-9)
-
-
-@every_model
-def test_checkerboard_is_completed_with_its_own_colour(model):
-    if isinstance(model, Popularity):
-        pytest.skip("popularity sees no taste")
-    X = checkerboard()
-    items, _ = model.fit(X).recommend(k=1)
-    missing = (X.toarray() == 0) & (np.indices(X.shape).sum(axis=0) % 2 == 0)
-    for u in np.flatnonzero(missing.any(axis=1)):
-        assert missing[u, items[u, 0]], f"user {u} gets item {items[u, 0]} of the other colour"
-
-
-@every_model
-def test_unknown_user_gets_the_popular_items(model):
-    X = random_ratings()
-    X = sparse.csr_array(X.multiply((np.arange(40) != 7)[:, None]))  # user 7 has nothing
-    items, _ = model.fit(X).recommend([7], k=25)
-    counts = (X.toarray() > 0).sum(axis=0)
-    assert items[0].tolist() == np.lexsort((np.arange(25), -counts)).tolist()
-    np.testing.assert_array_equal(model.recommend([0], k=25, user_items=sparse.csr_array((1, 25)))[0], items)
-
-
-@every_model
-def test_new_user_gets_what_an_equal_known_user_gets(model):
-    X = random_ratings()
-    X = sparse.csr_array(sparse.vstack([X, X[[3]]], format="csr"))  # 40 is a twin of 3
-    known = model.fit(X).scores([3])
-    new = model.scores([0], user_items=X[[3]])
-    if isinstance(model, UserKNN):  # for whom 3 and 40 are both neighbours now
-        assert model.neighbours([0], user_items=X[[3]])[0, [3, 40]].min() > 0
-    else:
-        np.testing.assert_allclose(new, known)
-
-
-@every_model
-def test_lists_end_with_padding_where_nothing_is_left(model):
-    X = random_ratings(n_items=5, share=0.6)
-    items, scores = model.fit(X).recommend(k=9)
-    n_left = 5 - np.diff(X.indptr)
-    np.testing.assert_array_equal((items >= 0).sum(axis=1), n_left)
-    np.testing.assert_array_equal(np.isnan(scores), items < 0)
-    assert (items[:, 5:] == -1).all()
-    everything, _ = model.recommend(k=9, exclude_seen=False)
-    assert (np.sort(everything[:, :5], axis=1) == np.arange(5)).all()
-
-
-@every_model
-def test_item_that_nobody_had_is_never_listed(model):
-    X = random_ratings()
-    X = sparse.csr_array(X.multiply(np.arange(25) != 4))
-    assert 4 not in model.fit(X).recommend(k=25)[0]
-
-
-@every_model
-def test_one_user_and_one_item_is_enough(model):
-    if getattr(model, "similarity", "cosine") in ("pearson", "adjusted-cosine"):
-        pytest.skip("one rating has no spread, and the model says so")
-    items, scores = model.fit(sparse.csr_array([[2.0]])).recommend(k=2)
-    assert items.tolist() == [[-1, -1]] and np.isnan(scores).all()
-
-
-@every_model
-def test_fit_returns_itself_and_changes_nothing(model):
-    X = random_ratings()
-    X = sparse.csr_matrix((X.data[::-1].copy(), X.indices[::-1].copy(), X.indptr.copy()), shape=X.shape)  # unsorted
-    X.data[5] = 0  # a stored zero
-    before = [a.copy() for a in (X.data, X.indices, X.indptr)]
-    assert model.fit(X) is model
-    model.recommend(k=3)
-    model.recommend(k=3, user_items=X)
-    assert all((a == b).all() for a, b in zip(before, (X.data, X.indices, X.indptr), strict=True))
-
-
-@every_model
-def test_subset_and_blocks_give_the_same_lists(model, monkeypatch):
-    items, _ = model.fit(random_ratings()).recommend(k=4)
-    np.testing.assert_array_equal(model.recommend([9, 2, 9], k=4)[0], items[[9, 2, 9]])
-    monkeypatch.setattr("smlab.ranking.blocks", lambda n, width: [slice(s, s + 7) for s in range(0, n, 7)])
-    monkeypatch.setattr("smlab.neighbors.blocks", lambda n, width: [slice(s, s + 3) for s in range(0, n, 3)])
-    np.testing.assert_array_equal(model.fit(random_ratings()).recommend(k=4)[0], items)
 
 
 @pytest.mark.parametrize(

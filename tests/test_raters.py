@@ -1,4 +1,4 @@
-"""Floors of rating prediction, one contract for all raters, errors as sentences."""
+"""Floors of rating prediction, errors as sentences; the contract of raters is in test_ranker_family."""
 
 from __future__ import annotations
 
@@ -8,23 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from smlab.bayes_factors import BayesianMF
 from smlab.checks import UsageError
-from smlab.factors import ALS, BiasedMF
 from smlab.raters import Biases, Mean
-
-MODELS = {
-    "mean": Mean(by="all"),
-    "user mean": Mean(by="user"),
-    "item mean": Mean(by="item"),
-    "biases": Biases(reg_user=2, reg_item=2),
-    "sgd": BiasedMF(n_factors=4, epochs=30, batch_size=50),
-    "als": ALS(n_factors=2, epochs=10),
-    "bayes": BayesianMF(n_factors=2, epochs=60, burn_in=20),
-    "bayes, equal noise": BayesianMF(n_factors=2, epochs=60, burn_in=20, implicit=False, spread=np.inf),
-}
-every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-with_taste = pytest.mark.parametrize("model", list(MODELS.values())[4:], ids=list(MODELS)[4:])
 
 
 def random_ratings(n_users: int = 40, n_items: int = 25, seed: int = 0, share: float = 0.3) -> sparse.csr_array:
@@ -45,89 +30,6 @@ def rmse(model, R: np.ndarray, hidden: np.ndarray) -> float:
     u, i = np.nonzero(hidden)
     r_hat = model.fit(sparse.csr_array(np.where(hidden, 0, R))).predict(u, i)
     return float(np.sqrt(np.mean((r_hat - R[hidden]) ** 2)))
-
-
-# The contract of the family
-
-
-@every_model
-def test_predictions_are_finite_on_the_scale_and_repeatable(model):
-    X = random_ratings()
-    u, i = (p.ravel() for p in np.indices(X.shape))
-    r = model.fit(X).predict(u, i)
-    assert r.shape == (1000,) and r.dtype == np.float64 and r.min() >= 1 and r.max() <= 5
-    np.testing.assert_array_equal(r, model.fit(X).predict(u, i))
-
-
-@every_model
-def test_pairs_are_answered_each_for_itself_and_in_any_order(model):
-    X = random_ratings()
-    model.fit(X)
-    u, i = np.array([3, 0, 39, 3, -1]), np.array([24, 0, 7, 24, 2])
-    r = model.predict(u, i)
-    np.testing.assert_allclose([model.predict(a, b)[0] for a, b in zip(u, i, strict=True)], r, atol=1e-12)
-    assert r[0] == r[3]
-    assert len(model.predict([], [])) == 0
-
-
-@every_model
-def test_fit_leaves_its_input_alone_and_takes_explicit_zeros_for_gaps(model):
-    X = random_ratings()
-    messy = sparse.csr_array((np.append(X.data, 0), np.append(X.indices, 0), np.append(X.indptr[:-1], X.nnz + 1)))
-    messy.resize(X.shape)
-    before = messy.copy()
-    r = model.fit(messy).predict([0, 39], [3, 0])
-    np.testing.assert_array_equal(messy.data, before.data)
-    np.testing.assert_array_equal(messy.indices, before.indices)
-    np.testing.assert_array_equal(r, model.fit(X).predict([0, 39], [3, 0]))
-
-
-@every_model
-def test_unknown_users_and_items_get_what_holds_at_large(model):
-    """-1 is answered like a row without ratings, and close to mean and biases: nobody's taste is known."""
-    R, hidden, _ = strict_and_good()
-    X = np.where(hidden, 0, R)
-    X[7], X[:, 5] = 0, 0
-    items, users = np.arange(40), np.arange(60)
-    tolerance = 1e-9
-    if isinstance(model, BayesianMF):  # draws about the same mean: 0.7 / sqrt(200) each
-        model, tolerance = BayesianMF(n_factors=2, epochs=450, implicit=model.implicit, spread=model.spread), 0.25
-    model.fit(sparse.csr_array(X))
-    np.testing.assert_allclose(model.predict([7] * 40, items), model.predict([-1] * 40, items), atol=tolerance, rtol=0)
-    np.testing.assert_allclose(model.predict(users, [5] * 60), model.predict(users, [-1] * 60), atol=tolerance, rtol=0)
-    assert model.predict(-1, -1)[0] == pytest.approx(X[X > 0].mean(), abs=0.5)
-
-
-@pytest.mark.parametrize("model", list(MODELS.values())[:4], ids=list(MODELS)[:4])
-@pytest.mark.parametrize("seed", range(3))
-def test_users_permuted_permute_the_predictions(model, seed):
-    X = random_ratings(seed=seed)
-    order = np.random.default_rng(seed).permutation(40)
-    u, i = (p.ravel() for p in np.indices(X.shape))
-    expected = model.fit(X).predict(order[u], i)
-    np.testing.assert_allclose(model.fit(X[order]).predict(u, i), expected, atol=1e-9)
-
-
-@with_taste
-def test_users_permuted_permute_the_predictions_up_to_chance(model):
-    """These begin at random vectors (and BayesianMF draws on); what they find does not depend on the numbering."""
-    R, hidden, _ = strict_and_good()
-    X = np.where(hidden, 0, R)
-    order = np.random.default_rng(1).permutation(60)
-    u, i = (p.ravel() for p in np.indices(R.shape))
-    expected = model.fit(sparse.csr_array(X)).predict(order[u], i)
-    r = model.fit(sparse.csr_array(X[order])).predict(u, i)
-    assert np.sqrt(np.mean((r - expected) ** 2)) < 0.25 * R.std()
-
-
-@with_taste
-def test_checkerboard_is_learnt_where_biases_see_nothing(model):
-    """Even users give even items 5 and odd ones 1, odd users the other way; a third is hidden."""
-    u, i = np.indices((40, 30))
-    R = np.where((u + i) % 2 == 0, 5.0, 1.0)
-    hidden = np.random.default_rng(0).random(R.shape) < 1 / 3
-    assert rmse(Biases(), R, hidden) > 1.9
-    assert rmse(model, R, hidden) < 0.6
 
 
 # The floors
