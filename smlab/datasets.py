@@ -246,6 +246,12 @@ def read(located: catalog.Located) -> Ratings:
         raise UsageError(f"{located.name} is a log of clicks, not of ratings: datasets.load_clicks reads it")
     if located.format in layouts.POSTS:
         raise UsageError(f"{located.name} holds posts, not ratings: posts.load_posts reads it")
+    if located.format in layouts.SPLITS:
+        raise UsageError(f"{located.name} is split already and holds no ratings: choices.load_choices reads it")
+    if located.format in layouts.PURCHASES:
+        raise UsageError(f"{located.name} holds purchases, not ratings: purchases.load_purchases reads it")
+    if located.format in layouts.CUSTOMERS:
+        raise UsageError(f"{located.name} holds a table, not ratings: customers.load_customers reads it")
     if "ratings" not in located.files or located.format is None:
         raise DataError(located.path, f"must hold one of {layouts.KNOWN}")
     files, format_ = located.files, located.format

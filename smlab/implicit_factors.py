@@ -17,6 +17,7 @@ like length go together as one block (b, length, d). Left out: biases, and what 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
+from torch import Tensor
 
 from smlab import training
 from smlab.checks import UsageError
@@ -33,6 +35,7 @@ from smlab.ranking import Floats, Ranker, Reasons, blocks, largest, rows_of
 
 Array = Any  # a numpy array on the processor, a torch tensor on a GPU: both know @, mT, indexing and sum
 BLOCK = 1_000_000  # numbers in a block: 4 MB, which stay in a processor's cache
+NEAR = 4 * BLOCK  # numbers of a small H
 TINY = 1e-30  # makes 0 of 0 / 0, where nothing is left to mend
 
 
@@ -87,7 +90,7 @@ class IALS(Ranker):
     def fit(self, user_items: Any) -> IALS:
         """Learn from `user_items` (n_users, n_items), which stays as it is."""
         X = self._start(user_items)
-        place = _Place(training.device(self.device))
+        place = _Place(training.device(self.device), max(X.shape) * self.n_factors)
         draw = np.random.default_rng(self.seed).standard_normal((X.shape[1], self.n_factors), dtype=np.float32)
         H = place.put(draw * np.float32(self.std / np.sqrt(self.n_factors)))
         W = place.put(np.zeros((X.shape[0], self.n_factors), np.float32))
@@ -97,8 +100,9 @@ class IALS(Ranker):
             W = self._half(users, W, H, s, place, self.steps)
             W, H, s = place.turn(W, H)
             H = self._half(items, H, W, s, place, self.steps)
-        self.item_factors_: NDArray[np.float32] = place.get(place.turn(H, W)[0])
-        self.user_factors_ = self._fold_in(X)
+        H, W, _ = place.turn(H, W)
+        self.item_factors_: NDArray[np.float32] = place.get(H)
+        self.user_factors_ = self._fold_in(X, place.get(W))
         return self
 
     def scores(self, users: ArrayLike | None = None, *, user_items: Any = None) -> Floats:
@@ -140,111 +144,156 @@ class IALS(Ranker):
         """Give λ (n + α₀ n_all)^ν."""
         return self.reg * (n_known + self.alpha0 * n_all) ** self.nu
 
-    def _fold_in(self, X: sparse.csr_array) -> NDArray[np.float32]:
-        """Solve for the users of X until nothing is left but rounding, in float64, (n, d)."""
-        place, H = _Place(torch.device("cpu")), self.item_factors_.astype(np.float64)
-        W, s = np.zeros((X.shape[0], self.n_factors)), (H**2).sum(axis=0)
-        return self._half(self._side(X, place, np.float64), W, H, s, place, 10_000).astype(np.float32)
+    def _fold_in(self, X: sparse.csr_array, W: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Solve for the users of X until nothing is left but rounding, in float64, (n, d); W: where to begin."""
+        H = self.item_factors_.astype(np.float64)
+        W, s = np.zeros((X.shape[0], self.n_factors)) if W is None else W.astype(np.float64), (H**2).sum(axis=0)
+        place = _Place(torch.device("cpu"), H.size)
+        W, H, s = (place.put(a) for a in (W, H, s))
+        return place.get(self._half(self._side(X, place, np.float64), W, H, s, place, 10_000)).astype(np.float32)
 
     def _half(self, side: _Side, W: Array, H: Array, s: Array, place: _Place, steps: int) -> Array:
         """Solve for W with H fixed, from the present W, where HᵀH = diag(s)."""
         new = 0 * W
 
-        def solve(block: _Block) -> None:
+        def solve(block: _Near | _Padded) -> None:
             D = self.alpha0 * s + side.penalty[block.rows]  # (b, d)
             M = D + s * (side.total[block.rows] / len(H))  # as if the user's items were drawn at random
-            new[block.rows] = _descend(place.take(H, block.items), block.x, D, M, W[block.rows], steps)
+            new[block.rows] = block.solve(H, W[block.rows], D, M, steps)
 
         place.each(solve, side.blocks)
         return new
 
     def _side(self, X: sparse.csr_array, place: _Place, dtype: Any = np.float32) -> _Side:
-        """Lay out the rows of X in blocks of like length, padded with confidence 0."""
-        n_known, size = np.diff(X.indptr), place.block // self.n_factors
-        order = np.argsort(n_known, kind="stable")[(n_known == 0).sum() :]
-        parts, start = [], 0
-        while start < len(order):
-            cells = n_known[order[start:]] * np.arange(1, len(order) - start + 1)  # of a block that ends here
-            stop = start + max(1, int(np.searchsorted(cells, size, side="right")))
-            rows, place_in_row = order[start:stop], np.arange(n_known[order[stop - 1]])
-            cell = np.minimum(X.indptr[rows][:, None] + place_in_row, X.nnz - 1)  # (b, length)
-            x = np.where(place_in_row < n_known[rows][:, None], X.data[cell], 0).astype(dtype)
-            parts.append(_Block(place.put(rows), place.put(X.indices[cell].astype(np.int64)), place.put(x)))
-            start = stop
+        """Lay out the rows of X in blocks."""
+        X = X.astype(dtype)
+        parts = _near(X, self.n_factors) if place.near else _padded(X, self.n_factors, place)
         total = np.asarray(X.sum(axis=1, dtype=np.float64))[:, None]  # n_u, or n_i
         penalty = self._penalty(total, X.shape[1])
         return _Side(parts, place.put(total.astype(dtype)), place.put(penalty.astype(dtype)))
 
 
-class _Block(NamedTuple):
-    rows: Array  # (b,)
-    items: Array  # (b, length) what each user has, or who has each item, padded with any
-    x: Array  # (b, length) the confidence, 0 where padded
-
-
 class _Side(NamedTuple):
-    blocks: list[_Block]
+    blocks: list[_Near] | list[_Padded]
     total: Array  # (n, 1)
     penalty: Array  # (n, 1)
 
 
-class _Place:
-    """Where the arrays are: numpy's on the processor, torch's on a GPU."""
+class _Near(NamedTuple):
+    """Rows that find their h_i where they lie: the way for a small H, which stays in the processor's cache."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device, self.here = device, device.type == "cpu"
-        self.block = BLOCK if self.here else 50 * BLOCK
+    rows: Tensor  # (b,)
+    X: Tensor  # (b, n_items), CSR
+
+    def solve(self, H: Tensor, w: Tensor, D: Tensor, M: Tensor, steps: int) -> Tensor:
+        def pull(p: Tensor, y: float) -> Tensor:
+            left = torch.sparse.sampled_addmm(self.X, p, H.T, beta=0)  # ⟨h_i, p⟩ where x_i is known
+            left.values().sub_(y).mul_(self.X.values())
+            return left @ H
+
+        return _descend(pull, w, D, M, steps)
+
+
+class _Padded(NamedTuple):
+    """Rows of like length with copies of their h_i side by side: for a large H, and on a GPU."""
+
+    rows: Array  # (b,)
+    items: Array  # (b, length) what each user has, or who has each item, padded with any
+    x: Array  # (b, length) the confidence, 0 where padded
+
+    def solve(self, H: Array, w: Array, D: Array, M: Array, steps: int) -> Array:
+        # (b, length, d); numpy's take is twice as fast as its []
+        h = H.take(self.items, axis=0) if isinstance(H, np.ndarray) else H[self.items]
+
+        def pull(p: Array, y: float) -> Array:
+            left = self.x * ((h @ p[:, :, None])[:, :, 0] - y)  # (b, length)
+            return (left[:, None, :] @ h)[:, 0]
+
+        return _descend(pull, w, D, M, steps)
+
+
+class _Place:
+    """Where the arrays are: torch's on a GPU and for a small H on the processor, else numpy's."""
+
+    def __init__(self, device: torch.device, size: int) -> None:
+        self.device, here = device, device.type == "cpu"
+        self.near = here and size <= NEAR
+        self.numpy = here and not self.near
+        self.block = BLOCK if here else 50 * BLOCK
         self.blas = ThreadpoolController()
 
     def put(self, a: NDArray) -> Array:
-        return a if self.here else torch.from_numpy(a).to(self.device)
+        return a if self.numpy else torch.from_numpy(a).to(self.device)
 
     def get(self, a: Array) -> NDArray:
-        return a if self.here else a.cpu().numpy()
-
-    def take(self, H: Array, items: Array) -> Array:
-        return H.take(items, axis=0) if self.here else H[items]  # numpy's take is twice as fast as its []
+        return a if self.numpy else a.cpu().numpy()
 
     def turn(self, H: Array, W: Array) -> tuple[Array, Array, Array]:
         """Turn both to the axes where HᵀH = diag(s), and give s (d,) too; HWᵀ stays the same."""
         G = self.get(H.T @ H)
-        s, Q = np.linalg.eigh(G.astype(np.float64))
+        s, Q = (a.numpy() for a in torch.linalg.eigh(torch.from_numpy(G).double()))
         Q = self.put(np.ascontiguousarray(Q[:, ::-1], G.dtype))  # largest first
         return H @ Q, W @ Q, self.put(np.maximum(s[::-1], 0).astype(G.dtype))
 
-    def each(self, solve: Callable[[_Block], None], parts: list[_Block]) -> None:
-        """Solve every block, on the processor each thread a block: for BLAS to share one it is too small."""
-        with self.blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(self.threads) as pool:
+    def each(self, solve: Callable[[Any], None], parts: list[Any]) -> None:
+        """Solve every block, those in numpy each in a thread: for BLAS to share one it is too small."""
+        if not self.numpy:
+            for part in parts:
+                solve(part)
+            return
+        with (
+            self.blas.limit(limits=1, user_api="blas"),
+            ThreadPoolExecutor(torch.get_num_threads()) as pool,
+        ):
             list(pool.map(solve, parts))
 
-    @property
-    def threads(self) -> int:
-        return torch.get_num_threads() if self.here else 1
+
+def _near(X: sparse.csr_array, n_factors: int) -> list[_Near]:
+    """Cut X into blocks of rows, those without entries left out."""
+    known, n_known = np.flatnonzero(np.diff(X.indptr)), np.diff(X.indptr)
+    size = np.cumsum(n_known[known]) * n_factors // (16 * BLOCK) + np.arange(len(known)) * n_factors // BLOCK
+    parts = []
+    for rows in np.split(known, np.flatnonzero(np.diff(size)) + 1):
+        part = X[rows]
+        at, items, x = (torch.from_numpy(a) for a in (part.indptr, part.indices, part.data))
+        with warnings.catch_warnings(action="ignore"):  # that such tensors are young
+            tensor = torch.sparse_csr_tensor(at, items, x, size=part.shape, check_invariants=False)
+        parts.append(_Near(torch.from_numpy(rows), tensor))
+    return parts
 
 
-def _descend(h: Array, x: Array, D: Array, M: Array, w: Array, steps: int) -> Array:
+def _padded(X: sparse.csr_array, n_factors: int, place: _Place) -> list[_Padded]:
+    """Lay out the rows of X in blocks of like length, padded with confidence 0."""
+    n_known, size = np.diff(X.indptr), place.block // n_factors
+    order = np.argsort(n_known, kind="stable")[(n_known == 0).sum() :]
+    parts, start = [], 0
+    while start < len(order):
+        cells = n_known[order[start:]] * np.arange(1, len(order) - start + 1)  # of a block that ends here
+        stop = start + max(1, int(np.searchsorted(cells, size, side="right")))
+        rows, place_in_row = order[start:stop], np.arange(n_known[order[stop - 1]])
+        cell = np.minimum(X.indptr[rows][:, None] + place_in_row, X.nnz - 1)  # (b, length)
+        x = np.where(place_in_row < n_known[rows][:, None], X.data[cell], 0)
+        parts.append(_Padded(place.put(rows), place.put(X.indices[cell].astype(np.int64)), place.put(x)))
+        start = stop
+    return parts
+
+
+def _descend(pull: Callable[[Array, float], Array], w: Array, D: Array, M: Array, steps: int) -> Array:
     """Solve (diag(D) + Σ_i x_i h_i h_iᵀ) w = Σ_i x_i h_i of every row by preconditioned conjugate gradients.
 
-    h (b, length, d), x (b, length), the others (b, d); M is close to the matrix's diagonal. Ends early where
-    every residual is down to rounding.
+    pull(p, y) gives Σ_i x_i (⟨h_i, p⟩ - y) h_i, and all are (b, d); M is close to the matrix's diagonal. Ends
+    early where every residual is down to rounding.
     """
-
-    def product(p: Array) -> Array:  # ⟨h_i, p⟩, (b, length)
-        return (h @ p[:, :, None])[:, :, 0]
-
-    def weighted(y: Array) -> Array:  # Σ_i y_i h_i, (b, d)
-        return (y[:, None, :] @ h)[:, 0]
-
-    r = weighted(x * (1 - product(w))) - D * w
+    r = -pull(w, 1) - D * w
     p = z = r / M
-    rz = first = (r * z).sum(-1)[:, None]  # (b, 1)
+    rz = (r * z).sum(-1)[:, None]  # (b, 1)
     for _ in range(steps):
-        q = D * p + weighted(x * product(p))
+        q = D * p + pull(p, 0)
         a = rz / ((p * q).sum(-1)[:, None] + TINY)
         w, r = w + a * p, r - a * q
         z = r / M
         before, rz = rz, (r * z).sum(-1)[:, None]
-        if (rz <= 1e-24 * first).all():
+        if (rz <= 1e-16 * (M * w * w).sum(-1)[:, None]).all():
             break
         p = z + rz / (before + TINY) * p
     return w

@@ -1,7 +1,7 @@
 """Recognise file formats by the names of files: which file holds ratings, items, users, a log of clicks, or posts.
 
 A folder or a zip file may hold more than one format; the first of `FORMATS` whose ratings file is there
-counts, then the first of `CLICKS`, of `POSTS`, of `STREAMS`.
+counts, then the first of `CLICKS`, of `POSTS`, of `STREAMS`, of `SPLITS`, of `PURCHASES`, of `CUSTOMERS`.
 """
 
 from __future__ import annotations
@@ -92,8 +92,29 @@ LEXICONS: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },  # fmt: skip
 }
+# choices split by others; the first two roles have to be there, for a test alone is none
+SPLITS: dict[str, dict[str, tuple[str, ...]]] = {
+    "ncf": {"test": ("*.test.rating",), "negatives": ("*.test.negative",), "train": ("*.train.rating",)},
+    "lightgcn": {"train": ("train.txt",), "test": ("test.txt",)},
+}
+# what customers bought
+PURCHASES: dict[str, dict[str, tuple[str, ...]]] = {
+    "purchases-csv": {
+        "purchases": ("purchases.csv", "purchases.tsv"), "customers": ("customers.csv", "customers.tsv"),
+    },
+    "cdnow": {"master": ("CDNOW_master.txt",), "sample": ("CDNOW_sample.txt",)},
+    "online-retail-2": {"lines": ("online_retail.csv.xz", "online_retail.csv", "online_retail_II.csv")},
+}  # fmt: skip
+# tables of customers, of posts as if they were customers, and of friendships
+CUSTOMERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "customer_personality": {"customers": ("marketing_campaign.csv",)},
+    "fb_live_sellers_thailand": {"posts": ("Live_20210128.csv", "Live.csv")},
+    "ego-facebook": {"friends": ("facebook_combined.txt",)},
+}
 KNOWN = "u.data, ratings.dat, ratings.csv or NAME.inter"
 KNOWN_CLICKS = "clicks.csv, KAG_conversion_data.csv, NAME.train.libfm or random-all.csv (of open-bandit)"
+KNOWN_PURCHASES = "purchases.csv, purchases.tsv, CDNOW_master.txt or online_retail.csv.xz"
+KNOWN_CUSTOMERS = "customers.csv, customers.tsv or the files of a dataset that smlab data list names"
 KNOWN_POSTS = "posts.csv, posts.tsv or the files of a dataset that smlab data list names"
 
 
@@ -109,6 +130,8 @@ def recognise(names: Iterable[str], dataset: str = "") -> tuple[str, dict[str, s
     ('libfm', {'train': 'a.train.libfm', 'test': 'a.test.libfm'})
     >>> recognise(["hate/mapping.txt", "other/mapping.txt"])
     ('tweeteval', {'hate/mapping': 'hate/mapping.txt'})
+    >>> recognise(["train.txt", "test.txt"])
+    ('lightgcn', {'train': 'train.txt', 'test': 'test.txt'})
     """
     paths = sorted(map(PurePosixPath, names), key=lambda p: (len(p.parts), str(p)))
     paths = [p for p in paths if "__MACOSX" not in p.parts and not p.name.startswith(".")]
@@ -125,9 +148,10 @@ def recognise(names: Iterable[str], dataset: str = "") -> tuple[str, dict[str, s
 
 def _log(paths: list[PurePosixPath], dataset: str) -> tuple[str, dict[str, str]] | None:
     streams = {f: roles for f, roles in STREAMS.items() if dataset.split("-")[0] == f}
-    for format_, roles in (CLICKS | POSTS | LEXICONS | streams).items():
+    for format_, roles in (CLICKS | POSTS | LEXICONS | streams | SPLITS | PURCHASES | CUSTOMERS).items():
         found = {role: _first(paths, patterns) for role, patterns in roles.items()}
-        if any(found.values()):
+        needed = list(found.values())[:2]
+        if all(needed) if format_ in SPLITS else any(found.values()):
             return format_, {role: str(p) for role, p in found.items() if p is not None}
     return None
 

@@ -10,7 +10,7 @@ rates depends on popularity (rank to the power of minus `popularity`) and, with 
 taste. Times come in evenings: a user starts on some day and rates a few items, minutes apart, every few days.
 
 `python -m smlab.simulate data/sample` writes the small files of this repository again, in the formats of
-MovieLens, of the ad logs and of the posts.
+MovieLens, of a ready-made split, of the ad logs, of the posts and of the purchases.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from smlab import adsamples, atomic, postsamples
+from smlab import adsamples, atomic, postsamples, purchasesamples
 from smlab.checks import UsageError
 from smlab.side_tables import GENRES
 
@@ -208,6 +208,16 @@ def write_ml_1m(world: World, folder: Path) -> None:
     _write(folder / "users.dat", lines)
 
 
+def write_lightgcn(world: World, folder: Path) -> None:
+    """Write train.txt and test.txt as LightGCN's authors do, from 0: of each user the last fifth is held out."""
+    ordered = world.ratings.sort_values(["user", "time", "item"], kind="stable")
+    place = ordered.groupby("user").cumcount(ascending=False)
+    held_out = place < ordered.groupby("user")["item"].transform("size") // 5
+    for name, part in (("train", ordered[~held_out]), ("test", ordered[held_out])):
+        rows = (part["item"] - 1).groupby(part["user"] - 1).agg(lambda items: " ".join(map(str, sorted(items))))
+        _write(folder / f"{name}.txt", (f"{u} {items}\n" for u, items in rows.items()))
+
+
 def _write(path: Path, lines: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(path, "".join(lines).encode("latin-1"))
@@ -217,8 +227,10 @@ def write_samples(folder: Path) -> None:
     """Write the samples, always the same bytes: ratings here, ad logs in `adsamples`, posts in `postsamples`."""
     write_ml_100k(ratings(200, 300, 4, per_user=40, choice=2.0, seed=100), folder / "ml-100k")
     write_ml_1m(ratings(120, 200, 3, per_user=36, choice=2.0, days=900, seed=1000), folder / "ml-1m")
+    write_lightgcn(ratings(160, 240, 4, per_user=30, choice=2.0, seed=30), folder / "gowalla")
     adsamples.write_samples(folder)
     postsamples.write_samples(folder)
+    purchasesamples.write_samples(folder)
 
 
 if __name__ == "__main__":

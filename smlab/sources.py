@@ -7,7 +7,7 @@ same files.
 
 from __future__ import annotations
 
-from smlab import ad_sources, post_sources, restore
+from smlab import ad_sources, customer_sources, post_sources, restore
 from smlab.origins import Address, Artifact, Dataset, Source
 
 __all__ = ["DATASETS", "Address", "Artifact", "Dataset", "Source"]
@@ -142,7 +142,44 @@ DATASETS = {
                 ),
             ),
         ),
+        Dataset(
+            "ncf-ml-1m",
+            "NCF's test of MovieLens 1M: the last choice of 6,040 people, and 99 drawn items beside each",
+            6_040,
+            LICENCE,
+            "X. He, L. Liao, H. Zhang, L. Nie, X. Hu and T.-S. Chua (2017). Neural collaborative filtering. WWW. "
+            "doi:10.1145/3038912.3052569",
+            "https://github.com/hexiangnan/neural_collaborative_filtering",
+            {
+                "ml-1m.test.rating": "231ae11eb060b643a8c58c063cd17ffc743b54f569afb073d1abb6cf126b88b5",
+                "ml-1m.test.negative": "127853228a76b7d21c0481e8ef8d00dd009cd5c88670dbdd9e9debfdb9f93de4",
+            },
+            50_000_000,
+            (),
+            "choices",
+            "take ml-1m.test.rating and ml-1m.test.negative from the folder Data of its authors' repository; the "
+            "training part is what ml-1m holds besides",
+        ),
+        Dataset(
+            "gowalla",
+            "Gowalla in LightGCN's split: 1,027,370 visits of 40,981 places by 29,858 people",
+            1_027_370,
+            "as given by its owners on the page of SNAP; the split comes without one",
+            "X. He, K. Deng, X. Wang, Y. Li, Y. Zhang and M. Wang (2020). LightGCN. SIGIR. "
+            "doi:10.1145/3397271.3401063; E. Cho, S. A. Myers and J. Leskovec (2011). Friendship and mobility. KDD. "
+            "doi:10.1145/2020408.2020579",
+            "https://github.com/gusye1234/LightGCN-PyTorch",
+            {
+                "train.txt": "0f086326b28a56c2e6dcb81d86ee72d4ccb7eed3a8d26788392356d8f51111cc",
+                "test.txt": "099a2a73924e4b754dc6efd730d764f492321b53c38eb93298850c83acf57be3",
+            },
+            50_000_000,
+            (),
+            "choices",
+            "take train.txt and test.txt from the folder data/gowalla of its authors' repository",
+        ),
         *ad_sources.DATASETS,
         *post_sources.DATASETS,
+        *customer_sources.DATASETS,
     )
 }

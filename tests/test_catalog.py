@@ -420,6 +420,9 @@ LOGS: dict[str, tuple[str, dict[str, bytes], str, list[str]]] = {
     "avazu": ("avazu", {"train.gz": b"x"}, "avazu", ["log"]),
     "open-bandit": ("open-bandit", {"bts-men.csv": b"x", "bts-men-items.csv": b"y"}, "open-bandit",
                     ["bts/men", "bts/men-items"]),
+    "a split of NCF's": ("ncf-mine", {"a.test.rating": b"x", "a.test.negative": b"y"}, "ncf", ["test", "negatives"]),
+    "a split of LightGCN's": ("my-split", {"train.txt": b"x", "test.txt": b"y"}, "lightgcn", ["train", "test"]),
+    "criteo has a test, too": ("criteo", {"train.txt": b"x", "test.txt": b"y"}, "criteo", ["log"]),
     "ratings come first": ("my-shop", {"ratings.csv": DATA, "clicks.csv": b"x"}, "csv", ["ratings"]),
 }  # fmt: skip
 
@@ -475,8 +478,8 @@ def test_files_in_folders_are_looked_for_where_they_belong_alone(tmp_path):
 
 def test_common_names_of_files_are_criteos_in_its_own_folder_only(own):
     folder = own({"train.txt": b"0 1 2\n"})
-    (folder / "tiny").rename(folder / "gowalla")
-    assert catalog.locate("gowalla", data_dir=folder).files == {}
+    (folder / "tiny").rename(folder / "my-split")
+    assert catalog.locate("my-split", data_dir=folder).files == {}
 
 
 def test_great_log_is_known_by_its_size_and_both_ends(tmp_path, monkeypatch):
@@ -560,7 +563,8 @@ README = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
 
 def test_catalog_is_consistent():
     for name, dataset in DATASETS.items():
-        assert dataset.kind in ("ratings", "clicks", "posts", "lexicons") and bool(dataset.how) == (not dataset.sources)
+        assert dataset.kind in ("ratings", "choices", "clicks", "posts", "lexicons", "purchases", "customers")
+        assert bool(dataset.how) == (not dataset.sources)
         assert dataset.citation and dataset.licence and dataset.rows > 0
         assert catalog.NAME.fullmatch(name) and name == dataset.name
         assert len({source.name for source in dataset.sources}) == len(dataset.sources)

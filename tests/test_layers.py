@@ -25,8 +25,8 @@ HEAVY = {
     "unearth",
 }
 MODELS = {
-    "ctr.py", "clicknets.py", "sentiment.py", "neighbors.py", "factors.py", "personas.py", "engagement.py",
-    "forecast.py", "abtest.py", "bandits.py", "content.py",
+    "ctr.py", "clicknets.py", "sentiment.py", "neighbors.py", "factors.py", "neumf.py", "knn_raters.py", "kmeans.py",
+    "densities.py", "bgnbd.py", "engagement.py", "forecast.py", "abtest.py", "bandits.py", "content.py",
 }  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def test_model_is_passed_what_it_needs(name):
         "wordvectors.py",
         "raters.py",
         "leastsquares.py",
+        "kmeans.py",
     }
     assert imports(name) <= shared | parts
 

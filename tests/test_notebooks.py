@@ -127,9 +127,19 @@ def test_no_path_of_a_machine_and_no_word_of_the_workshop(path):
 SMALL = {
     "02_word2vec_sentiment": {"epochs": 5, "n_factors": 40},
     "01_ctr_derivation": {"epochs": 6, "batch_size": 512, "reg": [0.0], "n_impressions": 20_000},
-    "03_collaborative_filtering": {"n_neighbors": [20], "reg": [20.0, 100.0], "n_validations": 1},
+    "03_collaborative_filtering": {
+        "n_neighbors": [20],
+        "reg": [20.0, 100.0],
+        "n_validations": 1,
+        "reg_factors": [0.1],
+        "trust": [0.3],
+        "ridge_weights": [0.6],
+    },
+    "04_clustering": {"most_segments": 5},
     "12_ad_reports": {"n_draws": 500},
     "13_rating_prediction": {"epochs": 60, "n_factors": 6},
+    "14_implicit_ranking": {"n_factors": 8, "reg": [0.4], "graph_reg": [8.0], "ease_reg": [100.0]},
+    "15_recommender_in_use": {"likes": [0, 2, 10], "n_candidates": 50},
 }
 # What the planted structure of the sample, or of the simulation in a notebook, must show.
 SHOWS = {
@@ -150,6 +160,22 @@ SHOWS = {
     "13_rating_prediction": {
         "taste is found": lambda m: m["bayesian_mf_rmse"]["high"] < m["biases_rmse"]["value"],
         "intervals hold what they promise": lambda m: 0.85 < m["coverage_of_90"]["value"] < 0.95,
+    },
+    "14_implicit_ranking": {
+        "factors beat the favourites": lambda m: m["ials_ndcg"]["low"] > m["favourites_ndcg"]["high"],
+        "so does the ridge": lambda m: m["graph_ridge_ndcg"]["low"] > m["favourites_ndcg"]["high"],
+        "the blend loses nothing": lambda m: m["blend_ndcg"]["high"] > m["ials_ndcg"]["value"],
+    },
+    "15_recommender_in_use": {
+        "lists lean to what is popular": lambda m: m["ease_popularity_lift"]["low"] > 0,
+        "EASE needs no more likes than these": lambda m: m["newcomer_gain_at_most_likes"]["low"] > 0,
+        "features tell what a new item is": lambda m: m["new_items_ndcg"]["low"] > m["new_items_chance"]["high"],
+        "the formula says what simulated tests show": lambda m: abs(m["power_played"]["value"] - 0.8) < 0.03,
+    },
+    "04_clustering": {
+        "cuts are found again": lambda m: m["stability"]["value"] > 0.8,
+        "rules say what the segments are": lambda m: m["rules_right"]["low"] > 0.8,
+        "BG/NBD beats that all goes on": lambda m: m["bgnbd_error"]["high"] < m["as_before_error"]["low"],
     },
     "12_ad_reports": {
         "pooled rates beat the overall rate": lambda m: m["pooled_to_the_regression_gain"]["high"] < 0,
@@ -203,13 +229,13 @@ def test_report_is_one_offline_file_that_says_it_is_sample_data(path, executed):
 @pytest.mark.notebook
 @pytest.mark.realdata
 def test_collaborative_filtering_keeps_its_promise_on_real_data(tmp_path):
-    """EASE reaches .480 under the protocol of the published table on the default seed, as the README says."""
+    """The blend reaches .490 under the protocol of the published table on the default seed, as the README says."""
     try:
         catalog.get("ml-100k", progress=False)
     except DataAbsent as error:
         pytest.skip(f"no real data: {error}")
     (one,) = runs.run([runs.plan("03", runs_dir=tmp_path)], display=False)
     assert one["status"] == "ok", one["error"]
-    assert one["metrics"]["ease_ndcg"]["value"] >= 0.480
+    assert one["metrics"]["blend_ndcg"]["value"] >= 0.490
     assert one["metrics"]["popularity_ndcg"]["value"] < one["metrics"]["item_knn_cosine_ndcg"]["value"]
     assert one["reference"]["BiVAE"] == pytest.approx(0.468673)
