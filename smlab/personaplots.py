@@ -142,7 +142,7 @@ def moves(table: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Ax
     hidden = table.groupby("from")["value"].first().isna()
     n = {r: "a few" if hidden[r] else f"{sizes[r]:,}" for r in rows}  # a small number can be one person
     ax.set_yticks(range(len(rows)), [f"{shorten(str(r), 38)}\n{n[r]} customers" for r in rows])
-    ax.set_xticks(range(len(columns)), ["\n".join(wrap(shorten(str(c), 44), 15)) for c in columns], size=8.5)
+    ax.set_xticks(range(len(columns)), ["\n".join(wrap(shorten(str(c), 44), 13)) for c in columns], size=7.5)
     ax.spines[:].set_visible(False)
     return plots.finish(ax, title, "to", "from")
 

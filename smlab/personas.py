@@ -68,6 +68,7 @@ AVOID = {
     ("silent", "occasional"): "letters and paid advertising",
     ("silent", "one-time"): "anything that costs; delete their data when its time is over",
 }
+MOST = 50_000  # customers in a sample; of more the spread is that of m of n
 NEEDED = ("recency", "frequency", "monetary", "tenure")
 
 
@@ -240,15 +241,16 @@ def shares(
     k, rng = int(z.max()) + 1, np.random.default_rng(seed)
     if n_boot < 2:
         raise UsageError(f"n_boot={n_boot}: an interval needs 2 samples or more")
+    m, here = min(len(x), MOST), np.array([_parts(z, w, k) for w in (None, money)])
     drawn = np.empty((n_boot, 2, k))
     for b in range(n_boot):
-        at = rng.integers(0, len(x), len(x))
+        at = rng.integers(0, len(x), m)
         new = _again(x[at], z[at], k, seed + b)
         common = np.bincount(z[at] * k + new, minlength=k * k).reshape(k, k)  # old, new
         mine = linear_sum_assignment(-common)[1]  # old → new
         drawn[b] = [_parts(new, w, k)[mine] for w in (None, money[at])]
+    drawn = here + (drawn - here) * np.sqrt(m / len(x))  # m of n: Bickel, Götze & van Zwet (1997)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    here = np.array([_parts(z, w, k) for w in (None, money)])
     low, high = np.minimum(low, here), np.maximum(high, here)
     found = [[Interval(*map(float, v)) for v in zip(here[i], low[i], high[i], strict=True)] for i in (0, 1)]
     return found[0], found[1]

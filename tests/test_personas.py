@@ -94,6 +94,15 @@ def test_shares_hold_their_own_value_and_same_seed_gives_the_same():
     assert first[0] == first[1]  # of equal money the shares are those of the customers
 
 
+def test_samples_of_fewer_customers_give_the_same_width(monkeypatch):
+    x, z = planted(4000, k=3, separation=10)
+    width = []
+    for most in (4000, 500):
+        monkeypatch.setattr("smlab.personas.MOST", most)
+        width.append(np.mean([s.high - s.low for s in shares(x, z, np.ones(4000), n_boot=60)[0]]))
+    assert width[1] == pytest.approx(width[0], rel=0.25)
+
+
 def test_cuts_take_the_planted_number_and_few_of_a_continuum():
     assert cuts(planted(600, k=4, separation=10)[0], range(2, 7))["chosen"].idxmax() == 4
     table = cuts(np.random.default_rng(1).normal(size=(800, 3)), range(2, 7))
