@@ -216,10 +216,10 @@ class _Place:
     """Where the arrays are: torch's on a GPU and for a small H on the processor, else numpy's."""
 
     def __init__(self, device: torch.device, size: int) -> None:
-        self.device, here = device, device.type == "cpu"
-        self.near = here and size <= NEAR
-        self.numpy = here and not self.near
-        self.block = BLOCK if here else 50 * BLOCK
+        self.device, self.here = device, device.type == "cpu"
+        self.near = self.here and size <= NEAR
+        self.numpy = self.here and not self.near
+        self.block = BLOCK if self.here else 50 * BLOCK
         self.blas = ThreadpoolController()
 
     def put(self, a: NDArray) -> Array:
@@ -236,22 +236,22 @@ class _Place:
         return H @ Q, W @ Q, self.put(np.maximum(s[::-1], 0).astype(G.dtype))
 
     def each(self, solve: Callable[[Any], None], parts: list[Any]) -> None:
-        """Solve every block, those in numpy each in a thread: for BLAS to share one it is too small."""
-        if not self.numpy:
-            for part in parts:
-                solve(part)
-            return
-        with (
-            self.blas.limit(limits=1, user_api="blas"),
-            ThreadPoolExecutor(torch.get_num_threads()) as pool,
-        ):
+        """Solve every block, on the processor each thread a block.
+
+        To share one it is too small, and torch's own threads would wait for each other a thousand times in a fit:
+        beside any other program on the machine twenty times as long.
+        """
+        threads = torch.get_num_threads()
+        pool = ThreadPoolExecutor(threads if self.here else 1, initializer=torch.set_num_threads, initargs=(1,))
+        with self.blas.limit(limits=1, user_api="blas"), pool:
             list(pool.map(solve, parts))
+        torch.set_num_threads(threads)  # some of torch's settings are of all threads
 
 
 def _near(X: sparse.csr_array, n_factors: int) -> list[_Near]:
     """Cut X into blocks of rows, those without entries left out."""
     known, n_known = np.flatnonzero(np.diff(X.indptr)), np.diff(X.indptr)
-    size = np.cumsum(n_known[known]) * n_factors // (16 * BLOCK) + np.arange(len(known)) * n_factors // BLOCK
+    size = np.cumsum(n_known[known]) * n_factors // (8 * BLOCK) + np.arange(len(known)) * n_factors // BLOCK
     parts = []
     for rows in np.split(known, np.flatnonzero(np.diff(size)) + 1):
         part = X[rows]
