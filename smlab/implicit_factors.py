@@ -11,8 +11,8 @@ the penalty grows with the number of choices, and so tuned the model holds its o
 With H fixed every user is a ridge regression, (α₀HᵀH + Σ_i x_ui h_i h_iᵀ + λ_u I) w_u = Σ_i x_ui h_i. They share
 HᵀH: in the basis of its eigenvectors the first and the last term are diagonal, so a product with the matrix costs
 n_u d instead of n_u d + d², and the diagonal is a good preconditioner. Few steps of conjugate gradients from the
-last w_u (Takács, Pilászy & Tikk 2011, there without the basis) then do what a factorization of d³ does. Users of
-like length go together as one block (b, length, d). Left out: biases, and what is known beyond X.
+last w_u (Takács, Pilászy & Tikk 2011, there without the basis) then do what a factorization of d³ does. Users go
+in blocks, whose h_i are copied side by side where H is large. Left out: biases, and what is known beyond X.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -33,9 +33,9 @@ from smlab import training
 from smlab.checks import UsageError
 from smlab.ranking import Floats, Ranker, Reasons, blocks, largest, rows_of
 
-Array = Any  # a numpy array on the processor, a torch tensor on a GPU: both know @, mT, indexing and sum
+Array = Any  # of numpy or of torch: both know @, indexing and sum
 BLOCK = 1_000_000  # numbers in a block: 4 MB, which stay in a processor's cache
-NEAR = 4 * BLOCK  # numbers of a small H
+NEAR = 4 * BLOCK  # numbers of an H that stays there too
 TINY = 1e-30  # makes 0 of 0 / 0, where nothing is left to mend
 
 
@@ -90,18 +90,18 @@ class IALS(Ranker):
     def fit(self, user_items: Any) -> IALS:
         """Learn from `user_items` (n_users, n_items), which stays as it is."""
         X = self._start(user_items)
-        place = _Place(training.device(self.device), max(X.shape) * self.n_factors)
         draw = np.random.default_rng(self.seed).standard_normal((X.shape[1], self.n_factors), dtype=np.float32)
-        H = place.put(draw * np.float32(self.std / np.sqrt(self.n_factors)))
-        W = place.put(np.zeros((X.shape[0], self.n_factors), np.float32))
-        users, items = self._side(X, place), self._side(sparse.csr_array(X.T), place)
-        for _ in range(self.epochs):
-            H, W, s = place.turn(H, W)
-            W = self._half(users, W, H, s, place, self.steps)
-            W, H, s = place.turn(W, H)
-            H = self._half(items, H, W, s, place, self.steps)
-        H, W, _ = place.turn(H, W)
-        self.item_factors_: NDArray[np.float32] = place.get(H)
+        with _Place(training.device(self.device), max(X.shape) * self.n_factors) as place:
+            H = place.put(draw * np.float32(self.std / np.sqrt(self.n_factors)))
+            W = place.put(np.zeros((X.shape[0], self.n_factors), np.float32))
+            users, items = self._side(X, place), self._side(sparse.csr_array(X.T), place)
+            for _ in range(self.epochs):
+                H, W, s = place.turn(H, W)
+                W = self._half(users, W, H, s, place, self.steps)
+                W, H, s = place.turn(W, H)
+                H = self._half(items, H, W, s, place, self.steps)
+            H, W, _ = place.turn(H, W)
+            self.item_factors_: NDArray[np.float32] = place.get(H)
         self.user_factors_ = self._fold_in(X, place.get(W))
         return self
 
@@ -148,9 +148,9 @@ class IALS(Ranker):
         """Solve for the users of X until nothing is left but rounding, in float64, (n, d); W: where to begin."""
         H = self.item_factors_.astype(np.float64)
         W, s = np.zeros((X.shape[0], self.n_factors)) if W is None else W.astype(np.float64), (H**2).sum(axis=0)
-        place = _Place(torch.device("cpu"), H.size)
-        W, H, s = (place.put(a) for a in (W, H, s))
-        return place.get(self._half(self._side(X, place, np.float64), W, H, s, place, 10_000)).astype(np.float32)
+        with _Place(torch.device("cpu"), H.size) as place:
+            W, H, s = (place.put(a) for a in (W, H, s))
+            return place.get(self._half(self._side(X, place, np.float64), W, H, s, place, 10_000)).astype(np.float32)
 
     def _half(self, side: _Side, W: Array, H: Array, s: Array, place: _Place, steps: int) -> Array:
         """Solve for W with H fixed, from the present W, where HᵀH = diag(s)."""
@@ -180,7 +180,7 @@ class _Side(NamedTuple):
 
 
 class _Near(NamedTuple):
-    """Rows that find their h_i where they lie: the way for a small H, which stays in the processor's cache."""
+    """Rows that find their h_i where they lie, in a small H."""
 
     rows: Tensor  # (b,)
     X: Tensor  # (b, n_items), CSR
@@ -202,8 +202,7 @@ class _Padded(NamedTuple):
     x: Array  # (b, length) the confidence, 0 where padded
 
     def solve(self, H: Array, w: Array, D: Array, M: Array, steps: int) -> Array:
-        # (b, length, d); numpy's take is twice as fast as its []
-        h = H.take(self.items, axis=0) if isinstance(H, np.ndarray) else H[self.items]
+        h = H.take(self.items, axis=0) if isinstance(H, np.ndarray) else H[self.items]  # (b, length, d)
 
         def pull(p: Array, y: float) -> Array:
             left = self.x * ((h @ p[:, :, None])[:, :, 0] - y)  # (b, length)
@@ -213,14 +212,26 @@ class _Padded(NamedTuple):
 
 
 class _Place:
-    """Where the arrays are: torch's on a GPU and for a small H on the processor, else numpy's."""
+    """Where the arrays are: torch's on a GPU and for a small H on the processor, else numpy's.
+
+    With a small H torch gets one thread in each of ours: its own would wait for each other a thousand times in a
+    fit, and beside any other program that takes ten times as long.
+    """
 
     def __init__(self, device: torch.device, size: int) -> None:
         self.device, self.here = device, device.type == "cpu"
         self.near = self.here and size <= NEAR
         self.numpy = self.here and not self.near
         self.block = BLOCK if self.here else 50 * BLOCK
-        self.blas = ThreadpoolController()
+        self.blas, self.threads = ThreadpoolController(), torch.get_num_threads()
+
+    def __enter__(self) -> Self:
+        if self.near:
+            torch.set_num_threads(1)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        torch.set_num_threads(self.threads)
 
     def put(self, a: NDArray) -> Array:
         return a if self.numpy else torch.from_numpy(a).to(self.device)
@@ -231,21 +242,16 @@ class _Place:
     def turn(self, H: Array, W: Array) -> tuple[Array, Array, Array]:
         """Turn both to the axes where HᵀH = diag(s), and give s (d,) too; HWᵀ stays the same."""
         G = self.get(H.T @ H)
-        s, Q = (a.numpy() for a in torch.linalg.eigh(torch.from_numpy(G).double()))
+        G64 = G.astype(np.float64)
+        s, Q = np.linalg.eigh(G64) if self.numpy else (a.numpy() for a in torch.linalg.eigh(torch.from_numpy(G64)))
         Q = self.put(np.ascontiguousarray(Q[:, ::-1], G.dtype))  # largest first
         return H @ Q, W @ Q, self.put(np.maximum(s[::-1], 0).astype(G.dtype))
 
     def each(self, solve: Callable[[Any], None], parts: list[Any]) -> None:
-        """Solve every block, on the processor each thread a block.
-
-        To share one it is too small, and torch's own threads would wait for each other a thousand times in a fit:
-        beside any other program on the machine twenty times as long.
-        """
-        threads = torch.get_num_threads()
-        pool = ThreadPoolExecutor(threads if self.here else 1, initializer=torch.set_num_threads, initargs=(1,))
+        """Solve every block, on the processor each thread a block: for BLAS to share one it is too small."""
+        pool = ThreadPoolExecutor(self.threads if self.here else 1, initializer=torch.set_num_threads, initargs=(1,))
         with self.blas.limit(limits=1, user_api="blas"), pool:
             list(pool.map(solve, parts))
-        torch.set_num_threads(threads)  # some of torch's settings are of all threads
 
 
 def _near(X: sparse.csr_array, n_factors: int) -> list[_Near]:

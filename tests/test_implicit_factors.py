@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 
 from smlab.checks import UsageError
@@ -48,6 +49,28 @@ def test_reasons_add_up_to_the_score_and_a_profile_gives_the_users_own_scores():
     score = model.scores([3])[0]
     assert sum(value for _, value in model.explain(3, 7)) == pytest.approx(score[7], rel=1e-3, abs=1e-5)
     np.testing.assert_allclose(model.scores([3], user_items=X)[0], score, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", [1_000_000, 40])
+def test_a_large_table_of_factors_is_solved_as_a_small_one(monkeypatch, block):
+    """Where they lie or copied side by side, in one block or in many, with empty rows and other confidences."""
+    X = checkerboard().toarray() * np.random.default_rng(0).integers(1, 4, (40, 30))
+    X[5], X[:, 7] = 0, 0
+    X, settings = sparse.csr_array(X), {"n_factors": 4, "reg": 0.01, "nu": 0.5, "epochs": 3, "device": "cpu"}
+    small = IALS(**settings).fit(X)
+    monkeypatch.setattr("smlab.implicit_factors.BLOCK", block)
+    near = IALS(**settings).fit(X)
+    monkeypatch.setattr("smlab.implicit_factors.NEAR", 0)
+    large = IALS(**settings).fit(X)
+    for other in (near, large):
+        np.testing.assert_allclose(other.scores(), small.scores(), atol=1e-4)
+    assert not large.user_factors_[5].any()
+
+
+def test_a_fit_leaves_torch_its_threads():
+    threads = torch.get_num_threads()
+    IALS(n_factors=2, device="cpu").fit(checkerboard()).scores([0], user_items=checkerboard())
+    assert torch.get_num_threads() == threads
 
 
 @pytest.mark.parametrize(
