@@ -101,7 +101,8 @@ class BGNBD:
         """
         counts, last, seen = need_counts(x, t_x, T)
         if not counts.sum():
-            raise UsageError("no customer bought twice, so nothing tells how often they come back")
+            why = "so nothing tells how often they come back; needed are some who did"
+            raise UsageError(f"no customer bought twice, {why}")
         alike = pd.DataFrame({"x": counts, "t_x": last, "T": seen}).value_counts(sort=False)
         rows, n = alike.index.to_frame().to_numpy().T, alike.to_numpy()  # customers alike, once
         scale = float(seen.mean())  # α is of the order of T: with it every logarithm starts near 0

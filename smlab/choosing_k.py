@@ -185,7 +185,10 @@ class Stability:
 
 
 def stability(X: ArrayLike, k: int, *, n_boot: int = 30, sample: int = 5000, seed: int = 0) -> Stability:
-    """Cluster bootstrap samples and compare on all points with the segments of all points."""
+    """Cluster bootstrap samples and compare on all points with the segments of all points.
+
+    A sample with fewer than k different points, as few points give, finds nothing again: one segment of all.
+    """
     from sklearn.metrics import adjusted_rand_score
 
     rng = np.random.default_rng(seed)
@@ -193,41 +196,25 @@ def stability(X: ArrayLike, k: int, *, n_boot: int = 30, sample: int = 5000, see
     if n_boot < 2:
         raise UsageError(f"n_boot={n_boot}: an interval needs 2 samples or more")
     z = KMeans(k=k, seed=seed).fit(x).labels_
-    others = [
-        KMeans(k=k, n_init=3, seed=seed + b).fit(x[rng.integers(0, len(x), len(x))]).predict(x) for b in range(n_boot)
-    ]
+    others = [_again(x, x[rng.integers(0, len(x), len(x))], k, seed + b) for b in range(n_boot)]
     rand = np.array([adjusted_rand_score(z, other) for other in others])
     low, high = np.quantile(rand, [0.025, 0.975])
     alike = np.mean([_jaccard(z, other, k) for other in others], axis=0)
     return Stability(Interval(float(rand.mean()), float(low), float(high)), alike)
 
 
+def _again(x: Floats, some: Floats, k: int, seed: int) -> Ints:
+    """Give the points x the segments that the points `some` have."""
+    try:
+        return KMeans(k=k, n_init=3, seed=seed).fit(some).predict(x)
+    except UsageError:
+        return np.zeros(len(x), dtype=np.int64)
+
+
 def _jaccard(z: Ints, other: Ints, k: int) -> Floats:
     """Give for each segment of z its largest overlap with one of the other segments (k,)."""
     both = np.bincount(z * k + other, minlength=k * k).reshape(k, k)
     return (both / (both.sum(axis=1)[:, None] + both.sum(axis=0) - both)).max(axis=1)
-
-
-def compare(X: ArrayLike, ks: Iterable[int] = range(2, 9), *, seed: int = 0) -> pd.DataFrame:
-    """Put all criteria into one table.
-
-    Returns
-    -------
-    frame with a row for k = 1, of which only the gap speaks, and for each of `ks`: loss, and silhouette, stability and
-    gap (box), each with …_low and …_high, gap_chosen, and p and depth of the valleys
-    """
-    x, tried = need_points(X), _need_ks(ks, 2)
-    rows = {}
-    for k in tried:
-        z = KMeans(k=k, seed=seed).fit(x)
-        found = {"silhouette": silhouette(x, z.labels_, seed=seed), "stability": stability(x, k, seed=seed).rand}
-        rows[k] = {"loss": z.loss_}
-        for name, value in found.items():
-            rows[k] |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
-    gaps = gap(x, [1, *tried], seed=seed)[["gap", "low", "high", "chosen"]]
-    gaps.columns = pd.Index(["gap", "gap_low", "gap_high", "gap_chosen"])
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("k")
-    return table.join(gaps, how="right").join(no_clusters(x, tried, seed=seed).table)
 
 
 def planted(n: int, *, k: int = 4, d: int = 2, separation: float = 6.0, seed: int = 0) -> tuple[Floats, Ints]:
@@ -251,9 +238,21 @@ def planted(n: int, *, k: int = 4, d: int = 2, separation: float = 6.0, seed: in
 
 
 def recovery(
-    separations: Iterable[float], *, n: int = 500, k: int = 4, d: int = 2, n_seeds: int = 20, seed: int = 0
+    separations: Iterable[float],
+    *,
+    n: int = 500,
+    k: int = 4,
+    d: int = 2,
+    ks: Iterable[int] = range(2, 9),
+    n_seeds: int = 20,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Plant clusters nearer and nearer to each other and see what is found.
+
+    Parameters
+    ----------
+    n, k, d : of `planted`
+    ks : numbers of clusters that `no_clusters` tries
 
     Returns
     -------
@@ -262,12 +261,12 @@ def recovery(
     """
     from sklearn.metrics import adjusted_rand_score
 
-    rows = {}
+    rows, tried = {}, list(ks)
     for separation in separations:
         seen: dict[str, list[float]] = {"rand": [], "right": [], "none": []}
         for s in range(seed, seed + n_seeds):
             X, truth = planted(n, k=k, d=d, separation=separation, seed=s)
-            verdict = no_clusters(X, seed=s)
+            verdict = no_clusters(X, tried, seed=s)
             seen["rand"].append(adjusted_rand_score(truth, KMeans(k=k, seed=s).fit(X).labels_))
             seen["right"].append(verdict.k == k)
             seen["none"].append(verdict.none)

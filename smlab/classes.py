@@ -74,6 +74,22 @@ def recalls(y: ArrayLike, yhat: ArrayLike, classes: Iterable[Any] | None = None)
     return pd.Series(_recalls(table.to_numpy()), table.index, name="recall")
 
 
+def accuracy_from(supports: ArrayLike, recalls: ArrayLike) -> float:
+    """Give the accuracy that a printed report implies: Σ_j n_j recall_j / Σ_j n_j, n_j the posts of class j.
+
+    Recalls printed with two digits fix it to ±.005.
+
+    >>> accuracy_from([5000, 5000], [0.87, 0.69])  # printed as 0.77
+    0.78
+    """
+    n, found = np.asarray(supports, dtype=float), np.asarray(recalls, dtype=float)
+    if n.shape != found.shape or n.ndim != 1 or not (n >= 0).all() or not n.sum() > 0:
+        raise UsageError(f"supports {n.tolist()} must be a count for each of {found.size} recalls, and not all 0")
+    if not ((found >= 0) & (found <= 1)).all():
+        raise UsageError(f"recalls {found.tolist()} must lie between 0 and 1")
+    return float(n @ found / n.sum())
+
+
 def macro_recall(y: ArrayLike, yhat: ArrayLike) -> float:
     """Give the mean recall of the classes that occur in y; scikit-learn's balanced accuracy.
 

@@ -19,6 +19,7 @@ from smlab.kmeans import Floats
 from smlab.metrics import Interval, bootstrap
 
 WEEK = pd.Timedelta(weeks=1)
+ONE_DAY = "all purchases are of one day; needed are two days at least, and better some months"
 
 
 class Halves(NamedTuple):
@@ -65,6 +66,43 @@ def halves(frame: pd.DataFrame, until: str | pd.Timestamp | None = None) -> Halv
     future = frame[["customer"]].assign(day=day)[day > at].drop_duplicates()
     later = future["customer"].value_counts().reindex(seen.index, fill_value=0)
     return Halves(at, seen, later.rename("later"), (end - at) / WEEK)
+
+
+class Outlook(NamedTuple):
+    """What can be said of the future.
+
+    Parameters
+    ----------
+    both : the past and what followed; None where all purchases are of one day
+    past, now : BG/NBD at the end of that past, and of all purchases; None where either cannot be fitted
+    why : the reason, and what would be needed; empty where there is a forecast
+    """
+
+    both: Halves | None
+    past: BGNBD | None
+    now: BGNBD | None
+    why: str
+
+
+def outlook(frame: pd.DataFrame, until: str | pd.Timestamp | None = None) -> Outlook:
+    """Part purchases as `halves` does and fit both models, or say why a small shop gets no forecast.
+
+    >>> once = pd.DataFrame({"customer": ["u", "v"], "time": pd.to_datetime(["2024-01-01", "2024-03-01"])})
+    >>> outlook(once).why
+    'no customer bought twice, so nothing tells how often they come back; needed are some who did'
+    >>> outlook(once.head(1)).why
+    'all purchases are of one day; needed are two days at least, and better some months'
+    """
+    days = frame["time"].dt.floor("D")
+    if days.min() == days.max():
+        return Outlook(None, None, None, ONE_DAY)
+    both = halves(frame, until)
+    seen = both.seen, from_purchases(frame)
+    try:
+        past, now = (BGNBD().fit(part["x"], part["t_x"], part["T"]) for part in seen)
+    except UsageError as error:
+        return Outlook(both, None, None, str(error))
+    return Outlook(both, past, now, "")
 
 
 def forecasts(model: BGNBD, both: Halves) -> dict[str, Floats]:

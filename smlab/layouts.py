@@ -1,7 +1,8 @@
 """Recognise file formats by the names of files: which file holds ratings, items, users, a log of clicks, or posts.
 
 A folder or a zip file may hold more than one format; the first of `FORMATS` whose ratings file is there
-counts, then the first of `CLICKS`, of `POSTS`, of `STREAMS`, of `SPLITS`, of `PURCHASES`, of `CUSTOMERS`.
+counts, then the first of `CLICKS`, of `POSTS`, of `STREAMS`, of `SPLITS`, of `PURCHASES`, of `CUSTOMERS`,
+of `REACTIONS`, of `EXPERIMENTS`.
 """
 
 from __future__ import annotations
@@ -111,10 +112,36 @@ CUSTOMERS: dict[str, dict[str, tuple[str, ...]]] = {
     "fb_live_sellers_thailand": {"posts": ("Live_20210128.csv", "Live.csv")},
     "ego-facebook": {"friends": ("facebook_combined.txt",)},
 }
+# posts with what they set off; fb_live_sellers_thailand is one, too
+REACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "reactions-csv": {"posts": ("reactions.csv", "reactions.tsv")},
+    "election-tweets-2016": {"tweets": ("election-tweets-2016.tab",)},
+    "facebook_metrics": {"posts": ("dataset_Facebook.csv",)},
+}
+# experiments; the forms in CSV go first, for they need no further package
+EXPERIMENTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "experiment-csv": {"rows": ("experiment.csv", "experiment.tsv")},
+    "hillstrom": {
+        "mail": (
+            "hillstrom.csv", "Kevin_Hillstrom_MineThatData_E-MailAnalytics_DataMiningChallenge_2008.03.20.csv",
+        ),
+    },
+    "upworthy": {
+        "packages": (
+            *(f"upworthy-archive-{part}-packages-*.csv" for part in ("exploratory", "confirmatory", "holdout")),
+            "upworthy_clean.parquet",
+        ),
+    },
+    "asos": {
+        "checkpoints": tuple(f"asos_digital_experiments_dataset.{form}" for form in ("csv", "parquet")),
+    },
+}  # fmt: skip
 KNOWN = "u.data, ratings.dat, ratings.csv or NAME.inter"
 KNOWN_CLICKS = "clicks.csv, KAG_conversion_data.csv, NAME.train.libfm or random-all.csv (of open-bandit)"
 KNOWN_PURCHASES = "purchases.csv, purchases.tsv, CDNOW_master.txt or online_retail.csv.xz"
 KNOWN_CUSTOMERS = "customers.csv, customers.tsv or the files of a dataset that smlab data list names"
+KNOWN_REACTIONS = "reactions.csv, reactions.tsv or the files of a dataset that smlab data list names"
+KNOWN_EXPERIMENTS = "experiment.csv, experiment.tsv or the files of a dataset that smlab data list names"
 KNOWN_POSTS = "posts.csv, posts.tsv or the files of a dataset that smlab data list names"
 
 
@@ -148,7 +175,8 @@ def recognise(names: Iterable[str], dataset: str = "") -> tuple[str, dict[str, s
 
 def _log(paths: list[PurePosixPath], dataset: str) -> tuple[str, dict[str, str]] | None:
     streams = {f: roles for f, roles in STREAMS.items() if dataset.split("-")[0] == f}
-    for format_, roles in (CLICKS | POSTS | LEXICONS | streams | SPLITS | PURCHASES | CUSTOMERS).items():
+    known = CLICKS | POSTS | LEXICONS | streams | SPLITS | PURCHASES | CUSTOMERS | REACTIONS | EXPERIMENTS
+    for format_, roles in known.items():
         found = {role: _first(paths, patterns) for role, patterns in roles.items()}
         needed = list(found.values())[:2]
         if all(needed) if format_ in SPLITS else any(found.values()):

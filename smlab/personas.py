@@ -34,6 +34,7 @@ from smlab.metrics import Interval
 from smlab.rfm import WEEKDAYS
 
 RECENT, SILENT = 1.0, 2.0  # gaps since the last order
+FEWEST = 8  # customers that can be cut in two with four on each side
 WEAKEST, ALIKE = 0.75, 0.7  # Jaccard of the weakest segment (Hennig 2007); lower end of the adjusted Rand
 NAMES = {
     ("recent", "frequent"): "Regulars",
@@ -284,7 +285,7 @@ def beside(X: ArrayLike, labels: ArrayLike, rivals: Iterable[Clusters], *, seed:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("method")
 
 
-def cuts(X: ArrayLike, ks: Iterable[int] = range(2, 9), *, seed: int = 0) -> pd.DataFrame:
+def cuts(X: ArrayLike, ks: Iterable[int] = range(2, 9), *, n_boot: int = 30, seed: int = 0) -> pd.DataFrame:
     """Say how well k cuts would be found again, and choose the most that would.
 
     Where there are no clusters any k is a cut through a continuum. It is of use while another sample of customers
@@ -295,10 +296,12 @@ def cuts(X: ArrayLike, ks: Iterable[int] = range(2, 9), *, seed: int = 0) -> pd.
     -------
     frame with a row a k: rand, rand_low, rand_high, weakest, chosen
     """
-    tried = sorted({int(k) for k in ks})
+    tried, x = sorted({int(k) for k in ks}), need_points(X)
+    if len(x) < FEWEST:
+        raise UsageError(f"{len(x)} customers are too few to be segmented; {FEWEST} or more are needed")
     rows = []
     for k in tried:
-        found = stability(X, k, seed=seed)
+        found = stability(x, k, n_boot=n_boot, seed=seed)
         rows.append([*found.rand, float(found.jaccard.min())])
     table = pd.DataFrame(rows, pd.Index(tried, name="k"), ["rand", "rand_low", "rand_high", "weakest"])
     holds = table.index[(table["weakest"] >= WEAKEST) & (table["rand_low"] >= ALIKE)]

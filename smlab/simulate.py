@@ -10,7 +10,8 @@ rates depends on popularity (rank to the power of minus `popularity`) and, with 
 taste. Times come in evenings: a user starts on some day and rates a few items, minutes apart, every few days.
 
 `python -m smlab.simulate data/sample` writes the small files of this repository again, in the formats of
-MovieLens, of a ready-made split, of the ad logs, of the posts and of the purchases.
+MovieLens, of a ready-made split, of the ad logs, of the posts, of the purchases, of posts
+with reactions and of an experiment.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from smlab import adsamples, atomic, postsamples, purchasesamples
+from smlab import adsamples, atomic, experimentsamples, postsamples, purchasesamples, reactionsamples
 from smlab.checks import UsageError
 from smlab.side_tables import GENRES
 
@@ -231,6 +232,8 @@ def write_samples(folder: Path) -> None:
     adsamples.write_samples(folder)
     postsamples.write_samples(folder)
     purchasesamples.write_samples(folder)
+    reactionsamples.write_samples(folder)
+    experimentsamples.write_samples(folder)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ same files.
 
 from __future__ import annotations
 
-from smlab import ad_sources, customer_sources, post_sources, restore
+from smlab import ad_sources, customer_sources, experiment_sources, post_sources, reaction_sources, restore
 from smlab.origins import Address, Artifact, Dataset, Source
 
 __all__ = ["DATASETS", "Address", "Artifact", "Dataset", "Source"]
@@ -181,5 +181,7 @@ DATASETS = {
         *ad_sources.DATASETS,
         *post_sources.DATASETS,
         *customer_sources.DATASETS,
+        *reaction_sources.DATASETS,
+        *experiment_sources.DATASETS,
     )
 }

@@ -6,10 +6,12 @@ import re
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from smlab.auc import auc, auc_interval, compare_auc, gauc
+from smlab.auc import auc, auc_interval, average_precision, compare_auc, curve_points, gauc, p_value
 from smlab.checks import UsageError
+from smlab.classes import macro_recall
+from smlab.metrics import Interval
 
 
 def scored(n: int, seed: int, digits: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -124,3 +126,113 @@ def test_gauc_of_one_group_is_auc_and_level_of_users_earns_nothing():
 def test_wrong_input_is_a_sentence(call, sentence):
     with pytest.raises(UsageError, match=re.escape(sentence)):
         call()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_curves_and_average_precision_are_those_of_scikit_learn(seed):
+    y, p = scored(300, seed, digits=seed % 3 + 1)
+    points = curve_points(y, p)
+    alarms, recall, threshold = roc_curve(y, p, drop_intermediate=False)
+    np.testing.assert_allclose([points.alarms, points.recall], [alarms, recall], atol=1e-12)
+    np.testing.assert_array_equal(points.threshold[1:], threshold[1:])
+    precision, found, _ = precision_recall_curve(y, p)
+    np.testing.assert_allclose([points.precision, points.recall], [precision[::-1], found[::-1]], atol=1e-12)
+    assert average_precision(y, p) == pytest.approx(average_precision_score(y, p))
+    assert np.trapezoid(points.recall, points.alarms) == pytest.approx(auc(y, p))
+
+
+def test_average_precision_of_no_knowledge_is_the_share_and_of_all_knowledge_1():
+    y, _ = scored(400, 0)
+    assert average_precision(y, np.ones(400)) == pytest.approx(y.mean())
+    assert average_precision(y, y) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hard_labels_leave_one_corner_whose_area_is_the_balanced_accuracy(seed):
+    """Correction 16: the forest's ROC was drawn from labels. Area = (recall + 1 - alarms)/2 = (recall₁ + recall₀)/2."""
+    y, p = scored(500, seed, digits=6)
+    label = (p >= 0.5).astype(int)
+    points = curve_points(y, label)
+    assert len(points.recall) == 3
+    recall, alarms = points.recall[1], points.alarms[1]
+    assert recall == label[y == 1].mean() and alarms == label[y == 0].mean()
+    assert auc(y, label) == pytest.approx((recall + 1 - alarms) / 2) == pytest.approx(macro_recall(y, label))
+    assert auc(y, label) < auc(y, p)  # the order within each half is thrown away
+
+
+def test_strata_are_averaged_by_rows_and_their_variances_by_squared_weights():
+    y, p = scored(600, 4)
+    part = np.repeat(["a", "b"], [400, 200])
+    found = auc_interval(y, p, strata=part)
+    one, two = auc_interval(y[:400], p[:400]), auc_interval(y[400:], p[400:])
+    assert found.value == pytest.approx((2 * one.value + two.value) / 3) == pytest.approx(gauc(y, p, part))
+    halves = [(x.high - x.low) / 2 for x in (found, one, two)]
+    assert halves[0] == pytest.approx(np.hypot(2 * halves[1], halves[2]) / 3)
+    apart = auc_interval(y, p + 10 * (part == "b"), strata=part)
+    assert apart.value == pytest.approx(found.value) and auc(y, p + 10 * (part == "b")) != found.value
+    assert auc_interval(y, p, strata=np.zeros(600)) == auc_interval(y, p)
+
+
+def test_strata_of_one_class_are_left_out():
+    y, p = scored(300, 2)
+    alone = np.r_[np.zeros(300), np.ones(50)]
+    more = auc_interval(np.r_[y, np.ones(50)], np.r_[p, np.zeros(50)], strata=alone)
+    assert more == pytest.approx(auc_interval(y, p))
+    days = np.r_[np.arange(300), 300 + np.arange(50)]
+    more = auc_interval(np.r_[y, np.ones(50)], np.r_[p, np.zeros(50)], strata=alone, clusters=days)
+    assert more == pytest.approx(auc_interval(y, p, clusters=np.arange(300)))
+
+
+def test_clusters_of_one_row_are_delong_and_copies_make_nobody_surer():
+    y, p = scored(400, 1)
+    b = np.random.default_rng(3).random(400)
+    for plain, own in (
+        (auc_interval(y, p), auc_interval(y, p, clusters=np.arange(400))),
+        (compare_auc(y, p, b), compare_auc(y, p, b, clusters=np.arange(400))),
+    ):
+        assert own == pytest.approx(plain, abs=1e-3)  # m/(m - 1) and n/(n - 1) against I/(I - 1)
+    copied = auc_interval(np.tile(y, 7), np.tile(p, 7), clusters=np.tile(np.arange(400), 7))
+    assert copied == pytest.approx(auc_interval(y, p, clusters=np.arange(400)), abs=1e-9)
+
+
+def test_clustered_intervals_cover_where_rows_of_a_person_are_alike():
+    """60 people of 8 rows share score and inclination; truth from 2 million rows; 400 samples, error 1.1 %."""
+
+    def draw(people: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        person = np.repeat(np.arange(people), 8)
+        mood = rng.normal(size=people)[person]
+        p = mood + 0.5 * rng.normal(size=len(person))
+        return (rng.random(len(person)) < 1 / (1 + np.exp(-mood))).astype(int), p, person
+
+    rng, inside, naive = np.random.default_rng(8), 0, 0
+    y, p, _ = draw(250_000, rng)
+    truth = auc(y, p)
+    for _ in range(400):
+        y, p, person = draw(60, rng)
+        right, wrong = auc_interval(y, p, clusters=person), auc_interval(y, p)
+        inside += right.low <= truth <= right.high
+        naive += wrong.low <= truth <= wrong.high
+    assert 0.91 < inside / 400 < 0.98 and naive < inside - 20
+
+
+def test_p_value_belongs_to_its_interval():
+    y, p = scored(500, 2)
+    other = np.random.default_rng(1).random(500)
+    for level in (0.9, 0.99):
+        difference = compare_auc(y, p, other, level=level)
+        assert p_value(difference, level=level) == pytest.approx(p_value(compare_auc(y, p, other)))
+    given = [Interval(0, -0.1, 0.1), Interval(0, 0, 0), Interval(1, 1, 1)]
+    assert [p_value(x) for x in given] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"strata": [0, 0]}, "strata has shape (2,), labels (6,); each row has one"),
+        ({"clusters": np.zeros(6)}, "all rows are of one cluster: nothing says how far clusters differ"),
+        ({"strata": range(6)}, "each of 6 strata has fewer than 2 rows of a class"),
+    ],
+)
+def test_strata_and_clusters_that_cannot_be(more, text):
+    with pytest.raises(UsageError, match=re.escape(text)):
+        auc_interval([0, 1, 0, 1, 0, 1], [1, 2, 3, 4, 5, 6], **more)

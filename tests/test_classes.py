@@ -178,3 +178,25 @@ def test_f1_of_a_class_is_twice_its_hits_over_all_that_are_or_are_called_so():
     found = classes.figures(["a", "a", "a", "b", "b"], ["a", "a", "b", "b", "a"])
     assert found["f1 a"].value == pytest.approx(2 * 2 / (3 + 3)) and found["f1 b"].value == pytest.approx(2 / 4)
     assert found["macro_f1"].value == pytest.approx((2 / 3 + 1 / 2) / 2)
+
+
+def test_accuracy_follows_from_supports_and_recalls():
+    """Correction 16: a report of a forest and of a network, whose accuracies were printed as .77 and .84."""
+    assert classes.accuracy_from([5000, 5000], [0.87, 0.69]) == pytest.approx(0.78)
+    assert classes.accuracy_from([5000, 5000], [0.90, 0.75]) == pytest.approx(0.825)
+    y, yhat = np.repeat([0, 1, 2], [50, 30, 20]), np.random.default_rng(0).integers(0, 3, 100)
+    supports, recalls = [50, 30, 20], classes.recalls(y, yhat)
+    assert classes.accuracy_from(supports, recalls) == pytest.approx(classes.accuracy(y, yhat))
+
+
+@pytest.mark.parametrize(
+    ("supports", "recalls", "text"),
+    [
+        ([5, 5], [0.5], "supports [5.0, 5.0] must be a count for each of 1 recalls"),
+        ([0, 0], [0.5, 0.5], "not all 0"),
+        ([5, 5], [87, 69], "recalls [87.0, 69.0] must lie between 0 and 1"),
+    ],
+)
+def test_accuracy_from_impossible_reports(supports, recalls, text):
+    with pytest.raises(UsageError, match=re.escape(text)):
+        classes.accuracy_from(supports, recalls)

@@ -10,7 +10,7 @@ import pytest
 
 from smlab.bgnbd import BGNBD, simulate
 from smlab.checks import UsageError
-from smlab.comeback import Halves, by_past, correction, corrections, errors, forecasts, halves, middle
+from smlab.comeback import Halves, by_past, correction, corrections, errors, forecasts, halves, middle, outlook
 
 
 def planted(n: int = 20_000, seed: int = 0) -> Halves:
@@ -48,6 +48,43 @@ def test_customers_stand_as_they_first_come_and_a_day_counts_once():
     )
     both = halves(pd.DataFrame({"customer": ["z", "a", "a", "a", "a"], "time": times}), "2024-01-31")
     assert both.seen.index.tolist() == ["z", "a"] and both.later.tolist() == [0, 2]
+
+
+def purchases(rows: list[tuple[str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["customer", "time"]).astype({"time": "datetime64[ns]"})
+
+
+SMALL_SHOPS = {
+    "one day": ([("a", "2024-01-01 09:00"), ("b", "2024-01-01 17:00")], "all purchases are of one day; needed are two"),
+    "nobody twice": ([("a", "2024-01-01"), ("b", "2024-03-01")], "no customer bought twice, so nothing tells"),
+    "nobody twice in the past": ([("a", "2024-01-01"), ("b", "2024-03-01"), ("a", "2024-03-02")], "no customer bought"),
+    "alike": ([(c, day) for c in "abc" for day in ("2024-01-01", "2024-01-08", "2024-02-20")], "do not pin the four"),
+}
+
+
+@pytest.mark.parametrize("name", SMALL_SHOPS)
+def test_a_small_shop_is_told_why_there_is_no_forecast_and_what_is_needed(name):
+    rows, why = SMALL_SHOPS[name]
+    found = outlook(purchases(rows))
+    assert why in found.why and found.past is None and found.now is None
+    assert (found.both is None) == (name == "one day")
+
+
+def test_an_outlook_is_what_halves_and_fits_give_and_a_wrong_day_is_still_wrong():
+    rng = np.random.default_rng(3)
+    world = simulate(400, [0.6, 5.0, 0.8, 2.4], 30, seed=3)
+    rows = [
+        (str(i), pd.Timestamp("2024-01-01") + pd.Timedelta(days=int(day)))
+        for i, (x, t_x) in enumerate(world[["x", "t_x"]].to_numpy())
+        for day in [0, *sorted(rng.uniform(1, 7 * t_x + 1, max(int(x) - 1, 0))), *([7 * t_x + 1] if x else [])]
+    ]
+    frame = pd.DataFrame(rows, columns=["customer", "time"])
+    found, both = outlook(frame), halves(frame)
+    assert found.why == "" and found.both.until == both.until
+    model = BGNBD().fit(both.seen["x"], both.seen["t_x"], both.seen["T"])
+    assert found.past.theta_.tolist() == model.theta_.tolist() != found.now.theta_.tolist()
+    with pytest.raises(UsageError, match="parts nothing"):
+        outlook(frame, "2030-01-01")
 
 
 def test_planted_customers_buy_as_expected_and_the_model_beats_the_others(foretold):

@@ -136,10 +136,14 @@ SMALL = {
         "ridge_weights": [0.6],
     },
     "04_clustering": {"most_segments": 5},
+    "05_engagement": {"n_people": 1500, "text_vectors": 4},
     "12_ad_reports": {"n_draws": 500},
     "13_rating_prediction": {"epochs": 60, "n_factors": 6},
     "14_implicit_ranking": {"n_factors": 8, "reg": [0.4], "graph_reg": [8.0], "ease_reg": [100.0]},
     "15_recommender_in_use": {"likes": [0, 2, 10], "n_candidates": 50},
+    "16_themes": {"n_themes": 6, "n_factors": 20},
+    "18_profiles": {"n_worlds": 3, "most_segments": 5},
+    "17_why_and_fair": {"n_people": 2500, "explained": 40},
 }
 # What the planted structure of the sample, or of the simulation in a notebook, must show.
 SHOWS = {
@@ -176,6 +180,28 @@ SHOWS = {
         "cuts are found again": lambda m: m["stability"]["value"] > 0.8,
         "rules say what the segments are": lambda m: m["rules_right"]["low"] > 0.8,
         "BG/NBD beats that all goes on": lambda m: m["bgnbd_error"]["high"] < m["as_before_error"]["low"],
+    },
+    "05_engagement": {
+        "posts can be told apart": lambda m: m["auc"]["low"] > 0.5,
+        "shuffled labels cannot": lambda m: m["shuffled"]["low"] < 0.5 < m["shuffled"]["high"],
+        "people are told apart": lambda m: m["forest_on_people"]["low"] > 0.6,
+        "a Poisson law is far too sure": lambda m: m["poisson_coverage_80"]["high"] < m["coverage_80"]["low"],
+        "no gain promised that was not planted": lambda m: m["promised"]["low"] < 0.3,
+    },
+    "17_why_and_fair": {
+        "SHAP finds what was planted": lambda m: m["shap_truth"]["value"] > 0.8,
+        "the planted gap is found": lambda m: m["found_gap"]["low"] < m["planted_gap"] < m["found_gap"]["high"],
+        "and seen": lambda m: m["found_gap"]["low"] > 0,
+    },
+    "16_themes": {
+        "no taste is made up where none was planted": lambda m: abs(m["gain_new"]["value"]) < 0.02,
+        "nor by themes at random": lambda m: abs(m["gain_at_random"]["value"]) < 0.02,
+    },
+    "18_profiles": {
+        "cuts are found again": lambda m: m["stability"]["value"] > 0.8,
+        "in shuffled columns they are not": lambda m: m["stability_shuffled"]["high"] < m["stability"]["low"],
+        "nor is there a cluster": lambda m: m["clusters_shuffled"] == 1,
+        "segments know of columns they never saw": lambda m: m["best_known"]["low"] > 0.5,
     },
     "12_ad_reports": {
         "pooled rates beat the overall rate": lambda m: m["pooled_to_the_regression_gain"]["high"] < 0,

@@ -141,6 +141,7 @@ ERRORS = {
         f.drop(columns="tenure"), z
     ),
     "800 customers, 799 segments and 800 sums": lambda f, z: personas(f, f, z[1:], f["monetary"]),
+    "7 customers are too few to be segmented; 8 or more are needed": lambda f, z: cuts(f[:7]),
     "n_boot=1: an interval needs 2 samples or more": lambda f, z: shares(f, z, f["monetary"], n_boot=1),
 }
 
