@@ -31,8 +31,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.neighbors import NearestNeighbors
+from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
@@ -187,17 +186,23 @@ class Boosting(Model):
 
 @dataclass(kw_only=True, eq=False)
 class Neighbours(Model):
-    """The share among the k nearest posts, by Euclidean distance of scaled columns; k at most a third of the rows."""
+    """The share among the k nearest posts, at most a third of all, and any as near; Euclidean, of scaled columns."""
 
     k: int = 50
     scaled: ClassVar[bool] = True
 
     def _learn(self, A: Floats, y: Ints) -> None:
-        self.k_, self.y_ = max(1, min(self.k, len(y) // 3)), y
-        self.model_ = NearestNeighbors(n_neighbors=self.k_, algorithm="brute").fit(A)
+        self.k_, self.rows_, self.y_ = max(1, min(self.k, len(y) // 3)), A, y
 
     def _predict(self, A: Floats) -> Floats:
-        return _one_more(self.y_[self.model_.kneighbors(A, return_distance=False)].mean(axis=1), self.k_, self.rate_)
+        return np.concatenate([self._near(A[i : i + 1000]) for i in range(0, len(A), 1000)])
+
+    def _near(self, A: Floats) -> Floats:
+        D = euclidean_distances(A, self.rows_, squared=True)  # a rounding error must not choose among equals
+        far = np.partition(D, self.k_ - 1, axis=1)[:, self.k_ - 1 : self.k_]
+        near = far + 1e-9 * (far + 1) >= D
+        n = near.sum(axis=1)
+        return _one_more(near @ self.y_ / n, n, self.rate_)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -254,7 +259,8 @@ class Network(Model):
             adam = torch.optim.Adam(self.module_.parameters(), self.learning_rate, weight_decay=self.reg)
             self.history_ = training.train(
                 self.module_, x[:cut], hit[:cut], validation=(x[cut:], hit[cut:]), optimizers=[adam],
-                loss=functional.binary_cross_entropy_with_logits, score=_log_likelihood,
+                loss=functional.binary_cross_entropy_with_logits,
+                score=lambda y, z: float(np.mean(y * z - np.logaddexp(0, z))),  # log p(y) of logits z
                 schedule=Schedule(epochs=self.epochs, batch_size=self.batch_size, patience=self.patience, decay=0.5),
             )  # fmt: skip
 
@@ -290,14 +296,7 @@ def candidates(*, own: OwnRate | None = None, seed: int = 0, device: str = "auto
 
 
 def _one_more(q: NDArray, n: ArrayLike, rate: float) -> Floats:
-    """Give (n q + r)/(n + 1)."""
-    size = np.asarray(n, dtype=float)
-    return (size * q + rate) / (size + 1)
-
-
-def _log_likelihood(y: NDArray, z: NDArray) -> float:
-    """Give the mean of log p(y) of logits z."""
-    return float(np.mean(y * z - np.logaddexp(0, z)))
+    return (np.asarray(n, dtype=float) * q + rate) / (np.asarray(n, dtype=float) + 1)
 
 
 def _need_columns(names: Sequence[Any], known: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 | name | a row | arms | outcomes |
 |---|---|---|---|
+| open-bandit | an impression | items drawn at random, or by Thompson sampling | click |
 | hillstrom | a customer | two e-mails and none | visit, conversion, spend |
 | upworthy | a headline with its picture, in one of thousands of tests | those of its test | clicks of impressions |
 | asos | a moment of one of 78 experiments: sums up to then | control, treatment | means of four metrics |
@@ -11,6 +12,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +20,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from smlab import catalog, datasets, layouts, sieve
+from smlab import catalog, clicktables, datasets, layouts, sieve
 from smlab.archives import Member
 from smlab.checks import DataError, UsageError
 from smlab.daytimes import is_missing
 from smlab.experimenttables import Trial, in_several, must, numbers, open_any, read_own
 from smlab.reactiontables import counts, repeated, sifter, words
 
+POLICIES = {"random": "random", "bts": "Thompson"}  # the control first
+USER = [f"user_feature_{k}" for k in range(4)]
 MAIL = {
     "recency": ("recency",), "history_segment": ("history segment",), "history": ("history",), "mens": ("mens",),
     "womens": ("womens",), "zip_code": ("zip code",), "newbie": ("newbie",), "channel": ("channel",),
@@ -112,7 +116,9 @@ def read_experiment(located: catalog.Located) -> Experiment:
     files = located.files
     if located.format is None:
         raise DataError(located.path, f"must hold {layouts.KNOWN_EXPERIMENTS}")
-    if located.format == "hillstrom":
+    if located.format == "open-bandit":
+        trial = read_policies(files)
+    elif located.format == "hillstrom":
         trial = read_mail(files["mail"])
     elif located.format == "upworthy":
         trial = read_headlines(files["packages"])
@@ -131,6 +137,32 @@ def read_experiment(located: catalog.Located) -> Experiment:
         f"{trial.note} {said}", trial.dropped, trial.lines, located.origin, located.fingerprint,
         datasets.licence_of(located),
     )  # fmt: skip
+
+
+def read_policies(files: Mapping[str, Member]) -> Trial:
+    """Read the Open Bandit Dataset (Saito et al. 2021) as a test of two ways to choose what is shown.
+
+    What depends on the item shown (its features, the user's affinity to it) is no covariate: the arm chose it.
+    """
+    parts = []
+    for role in (role for role in files if not role.endswith("-items")):
+        policy, _, campaign = role.partition("/")
+        log = clicktables.read_open_bandit(files[role], files[f"{role}-items"], role).frame
+        parts.append(log[["time", "click", "position", *USER]].assign(arm=POLICIES[policy], campaign=campaign))
+    frame = pd.concat(parts, ignore_index=True).sort_values("time", kind="stable", ignore_index=True)
+    frame["time"] = frame["time"].dt.tz_convert(None)
+    frame = frame.astype({"click": float, "position": str})[["arm", "time", "campaign", "position", *USER, "click"]]
+    arms = [arm for arm in POLICIES.values() if (frame["arm"] == arm).any()]
+    if len(arms) < 2:
+        raise DataError(next(iter(files.values())).container.parent, "must hold logs of both policies, random and bts")
+    note = (
+        "Impressions of a fashion shop in November 2019. The items of one arm were drawn at random, those of the other "
+        "by Thompson sampling; which arm a visitor met was drawn by chance, and the owners' sample takes as many rows "
+        "of each, so that their numbers tell nothing. Impressions of one page are rows of their own."
+    )
+    covariates = ["campaign", "position", *USER]
+    nothing = pd.DataFrame(columns=sieve.COLUMNS)
+    return Trial(frame, arms, arms[0], ["click"], covariates, "unit", nothing, len(frame), note)
 
 
 def read_mail(member: Member) -> Trial:

@@ -69,7 +69,11 @@ def test_model_is_passed_what_it_needs(name):
         "leastsquares.py",
         "kmeans.py",
     }
-    beside = {"engagement.py": {"ctr.py", "auc.py"}}  # puts the one logistic regression beside other kinds of model
+    beside = {
+        "engagement.py": {"ctr.py", "auc.py"},  # puts the one logistic regression beside other kinds of model
+        "abtest.py": {"metrics.py", "calibration.py", "power.py"},  # a test is its interval
+        "bandits.py": {"metrics.py", "policies.py"},  # plays the policies, and says how sure the regret is
+    }
     assert imports(name) <= shared | parts | beside.get(name, set())
 
 

@@ -141,6 +141,8 @@ SMALL = {
     "13_rating_prediction": {"epochs": 60, "n_factors": 6},
     "14_implicit_ranking": {"n_factors": 8, "reg": [0.4], "graph_reg": [8.0], "ease_reg": [100.0]},
     "15_recommender_in_use": {"likes": [0, 2, 10], "n_candidates": 50},
+    "07_experiments": {"n_tests": 2000},
+    "08_bandits": {"rounds": 1500, "n_sims": 80, "n_runs": 2},
     "16_themes": {"n_themes": 6, "n_factors": 20},
     "18_profiles": {"n_worlds": 3, "most_segments": 5},
     "17_why_and_fair": {"n_people": 2500, "explained": 40},
@@ -192,6 +194,18 @@ SHOWS = {
         "SHAP finds what was planted": lambda m: m["shap_truth"]["value"] > 0.8,
         "the planted gap is found": lambda m: m["found_gap"]["low"] < m["planted_gap"] < m["found_gap"]["high"],
         "and seen": lambda m: m["found_gap"]["low"] > 0,
+    },
+    "07_experiments": {
+        "tests keep their promise": lambda m: 0.03 < m["errors_rates"]["value"] < 0.07,
+        "who peeks naively does not": lambda m: m["peeking_naive"]["low"] > 0.2,
+        "the mixture test does": lambda m: m["peeking_mixture"]["value"] <= 0.05,
+        "learners find who is moved": lambda m: m["planted_correlation"] > 0.8 and m["planted_qini"]["low"] > 0,
+    },
+    "08_bandits": {
+        "a bandit loses less than the even split": lambda m: m["thompson_regret"]["high"] < m["even_regret"]["low"],
+        "to see the person helps": lambda m: m["linucb_regret"]["high"] < m["linucb_blind"]["low"],
+        "clicks are saved": lambda m: m["headlines_lift"]["low"] > 0,
+        "weights put the model right": lambda m: m["dr_known"]["low"] < m["truth_known"] < m["dr_known"]["high"],
     },
     "16_themes": {
         "no taste is made up where none was planted": lambda m: abs(m["gain_new"]["value"]) < 0.02,
