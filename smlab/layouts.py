@@ -2,7 +2,7 @@
 
 A folder or a zip file may hold more than one format; the first of `FORMATS` whose ratings file is there
 counts, then the first of `CLICKS`, of `POSTS`, of `STREAMS`, of `SPLITS`, of `PURCHASES`, of `CUSTOMERS`,
-of `REACTIONS`, of `EXPERIMENTS`.
+of `REACTIONS`, of `EXPERIMENTS`, of `SERIES`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ POSTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "weibo_senti_100k": {"reviews": ("weibo_senti_100k.csv",)},
 }  # fmt: skip
-NESTED = ("tweeteval", "smp2020_ewect")  # their files lie in folders
+NESTED = ("tweeteval", "smp2020_ewect", "nab")  # their files lie in folders
 # lists of words with weights
 LEXICONS: dict[str, dict[str, tuple[str, ...]]] = {
     "wordlists-en": {
@@ -136,12 +136,23 @@ EXPERIMENTS: dict[str, dict[str, tuple[str, ...]]] = {
         "checkpoints": tuple(f"asos_digital_experiments_dataset.{form}" for form in ("csv", "parquet")),
     },
 }  # fmt: skip
+# series over time; of posts with reactions there are some, too
+SERIES: dict[str, dict[str, tuple[str, ...]]] = {
+    "series-csv": {"rows": ("series.csv", "series.tsv")},
+    "peyton-manning": {"views": ("daily_peyton_manning.csv", "example_wp_log_peyton_manning.csv")},
+    "nab": {
+        **{brand: (f"Twitter_volume_{brand}.csv",)
+           for brand in ("AAPL", "AMZN", "CRM", "CVS", "FB", "GOOG", "IBM", "KO", "PFE", "UPS")},
+        "windows": ("combined_windows.json",),
+    },
+}  # fmt: skip
 KNOWN = "u.data, ratings.dat, ratings.csv or NAME.inter"
 KNOWN_CLICKS = "clicks.csv, KAG_conversion_data.csv, NAME.train.libfm or random-all.csv (of open-bandit)"
 KNOWN_PURCHASES = "purchases.csv, purchases.tsv, CDNOW_master.txt or online_retail.csv.xz"
 KNOWN_CUSTOMERS = "customers.csv, customers.tsv or the files of a dataset that smlab data list names"
 KNOWN_REACTIONS = "reactions.csv, reactions.tsv or the files of a dataset that smlab data list names"
 KNOWN_EXPERIMENTS = "experiment.csv, experiment.tsv or the files of a dataset that smlab data list names"
+KNOWN_SERIES = "series.csv, series.tsv or the files of a dataset that smlab data list names"
 KNOWN_POSTS = "posts.csv, posts.tsv or the files of a dataset that smlab data list names"
 
 
@@ -175,7 +186,7 @@ def recognise(names: Iterable[str], dataset: str = "") -> tuple[str, dict[str, s
 
 def _log(paths: list[PurePosixPath], dataset: str) -> tuple[str, dict[str, str]] | None:
     streams = {f: roles for f, roles in STREAMS.items() if dataset.split("-")[0] == f}
-    known = CLICKS | POSTS | LEXICONS | streams | SPLITS | PURCHASES | CUSTOMERS | REACTIONS | EXPERIMENTS
+    known = CLICKS | POSTS | LEXICONS | streams | SPLITS | PURCHASES | CUSTOMERS | REACTIONS | EXPERIMENTS | SERIES
     for format_, roles in known.items():
         found = {role: _first(paths, patterns) for role, patterns in roles.items()}
         needed = list(found.values())[:2]

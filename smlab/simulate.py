@@ -11,7 +11,7 @@ taste. Times come in evenings: a user starts on some day and rates a few items, 
 
 `python -m smlab.simulate data/sample` writes the small files of this repository again, in the formats of
 MovieLens, of a ready-made split, of the ad logs, of the posts, of the purchases, of posts
-with reactions and of an experiment.
+with reactions, of an experiment and of series.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from smlab import adsamples, atomic, experimentsamples, postsamples, purchasesamples, reactionsamples
+from smlab import adsamples, atomic, experimentsamples, postsamples, purchasesamples, reactionsamples, seriessamples
 from smlab.checks import UsageError
 from smlab.side_tables import GENRES
 
@@ -234,6 +234,7 @@ def write_samples(folder: Path) -> None:
     purchasesamples.write_samples(folder)
     reactionsamples.write_samples(folder)
     experimentsamples.write_samples(folder)
+    seriessamples.write_samples(folder)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,15 @@ same files.
 
 from __future__ import annotations
 
-from smlab import ad_sources, customer_sources, experiment_sources, post_sources, reaction_sources, restore
+from smlab import (
+    ad_sources,
+    customer_sources,
+    experiment_sources,
+    post_sources,
+    reaction_sources,
+    restore,
+    series_sources,
+)
 from smlab.origins import Address, Artifact, Dataset, Source
 
 __all__ = ["DATASETS", "Address", "Artifact", "Dataset", "Source"]
@@ -183,5 +191,6 @@ DATASETS = {
         *customer_sources.DATASETS,
         *reaction_sources.DATASETS,
         *experiment_sources.DATASETS,
+        *series_sources.DATASETS,
     )
 }

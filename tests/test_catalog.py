@@ -403,11 +403,11 @@ def test_dataset_that_only_the_user_has_is_served(own):
 
 def test_folder_of_another_kind_of_data_is_found_with_a_fingerprint(own):
     folder = own({"a/train.libfm": b"1", "b/train.libfm": b"2"})
-    (folder / "tiny").rename(folder / "nab")
-    found = catalog.locate("nab", data_dir=folder)
+    (folder / "tiny").rename(folder / "maps")
+    found = catalog.locate("maps", data_dir=folder)
     assert found is not None and found.files == {} and len(found.fingerprint) == 64
-    (folder / "nab" / "a" / "train.libfm").write_bytes(b"3")
-    assert catalog.locate("nab", data_dir=folder).fingerprint != found.fingerprint
+    (folder / "maps" / "a" / "train.libfm").write_bytes(b"3")
+    assert catalog.locate("maps", data_dir=folder).fingerprint != found.fingerprint
 
 
 LOGS: dict[str, tuple[str, dict[str, bytes], str, list[str]]] = {
@@ -573,6 +573,7 @@ def test_catalog_is_consistent():
             "customers",
             "reactions",
             "experiments",
+            "series",
         )
         assert bool(dataset.how) == (not dataset.sources)
         assert dataset.citation and dataset.licence and dataset.rows > 0

@@ -72,6 +72,7 @@ def test_model_is_passed_what_it_needs(name):
     beside = {
         "engagement.py": {"ctr.py", "auc.py"},  # puts the one logistic regression beside other kinds of model
         "abtest.py": {"metrics.py", "calibration.py", "power.py"},  # a test is its interval
+        "forecast.py": {"countscores.py", "progress.py"},  # the levels of quantiles, and a bar for many series
         "bandits.py": {"metrics.py", "policies.py"},  # plays the policies, and says how sure the regret is
     }
     assert imports(name) <= shared | parts | beside.get(name, set())

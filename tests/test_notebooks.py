@@ -141,6 +141,7 @@ SMALL = {
     "13_rating_prediction": {"epochs": 60, "n_factors": 6},
     "14_implicit_ranking": {"n_factors": 8, "reg": [0.4], "graph_reg": [8.0], "ease_reg": [100.0]},
     "15_recommender_in_use": {"likes": [0, 2, 10], "n_candidates": 50},
+    "06_forecasting": {"origins": 4, "longest": 420, "horizon": 7},
     "07_experiments": {"n_tests": 2000},
     "08_bandits": {"rounds": 1500, "n_sims": 80, "n_runs": 2},
     "16_themes": {"n_themes": 6, "n_factors": 20},
@@ -194,6 +195,14 @@ SHOWS = {
         "SHAP finds what was planted": lambda m: m["shap_truth"]["value"] > 0.8,
         "the planted gap is found": lambda m: m["found_gap"]["low"] < m["planted_gap"] < m["found_gap"]["high"],
         "and seen": lambda m: m["found_gap"]["low"] > 0,
+    },
+    "06_forecasting": {
+        "a season and a level are found": lambda m: m["mase"]["value"] < m["naive_mase"]["value"],
+        "intervals hold about what they promise": lambda m: m["coverage_95"]["value"] > 0.8,
+    },
+    "19_anomalies": {
+        "planted bursts ring": lambda m: m["planted_found"]["value"] >= 0.8,
+        "alarms are borne": lambda m: m["alarms_a_week"] <= 3 * m["alarms_borne"],
     },
     "07_experiments": {
         "tests keep their promise": lambda m: 0.03 < m["errors_rates"]["value"] < 0.07,
