@@ -64,8 +64,10 @@ def plot(results: list[dict], to: Path) -> None:
     for ax, (column, label) in zip(both, labels.items(), strict=True):
         for name in names:
             own = [r for r in results if r["model"] == name]
-            ax.loglog([r["series"] for r in own], [r[column] for r in own], "o-", color=colour[name], label=name)
-        ax.set(xlabel="series of 730 days", ylabel=label)
+            ax.plot([r["series"] for r in own], [r[column] for r in own], "o-", color=colour[name], label=name)
+        ax.set(xlabel="series of 730 days", ylabel=label, xscale="log")
+    both[0].set_yscale("log")
+    both[1].set_ylim(bottom=0)
     both[0].legend(frameon=False)
     fig.suptitle("How do time and memory grow?", x=0.01, ha="left", weight="bold")
     fig.savefig(to, dpi=110)

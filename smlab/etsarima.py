@@ -127,8 +127,13 @@ class ARIMA(OneByOne):
                 b = np.append(0.0, _regressed(np.diff(z), np.diff(X[:, 1:], axis=0)))
             rest = z - X @ b
             noise = np.diff(filled(rest[None], 1)[0], n=d)
-            p, q = min(np.ndindex(self.order + 1, self.order + 1), key=lambda pq: _of_noise(noise, *pq))
-            found = Model(rest, order=(p, d, q), trend="n").fit()
+            orders = sorted(np.ndindex(self.order + 1, self.order + 1), key=lambda pq: _of_noise(noise, *pq))
+            for p, q in orders:  # the best whose likelihood can be had: near the edge of what is stable it may fail
+                try:
+                    found = Model(rest, order=(p, d, q), trend="n").fit()
+                    break
+                except np.linalg.LinAlgError:
+                    continue
         return {"found": found, "b": b, "n": len(y), "periods": periods, "centre": centre, "scale": scale}
 
     def _one_ahead(self, model: dict[str, Any], h: int) -> Floats:

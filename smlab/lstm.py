@@ -50,7 +50,7 @@ class LSTM(Forecaster):
         window: int = 28,
         n_hidden: int = 32,
         epochs: int = 30,
-        learning_rate: float = 3e-3,
+        learning_rate: float = 1e-2,
         batch_size: int = 64,
         patience: int = 5,
         share: float = 0.15,

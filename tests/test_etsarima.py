@@ -113,3 +113,20 @@ def test_intervals_hold_on_series_of_their_kind(make):
 def test_bad_settings():
     with pytest.raises(UsageError, match="order=0 and n_waves=6 must be 1 or more"):
         ARIMA(order=0)
+
+
+def test_arima_takes_the_next_best_orders_where_a_likelihood_cannot_be_had(monkeypatch):
+    from statsmodels.tsa.arima.model import ARIMA as Model
+
+    real, failed = Model.fit, []
+
+    def fit(self, *args, **settings):
+        if not settings and not failed:  # the last fit, of the chosen orders
+            failed.append(self.order)
+            raise np.linalg.LinAlgError("LU decomposition error.")
+        return real(self, *args, **settings)
+
+    monkeypatch.setattr(Model, "fit", fit)
+    noise = np.random.default_rng(0).normal(size=120)
+    y = pd.Series(noise, pd.date_range("2024-01-01", periods=120))
+    assert np.isfinite(ARIMA(season=7).fit(y).predict(7).to_numpy()).all() and failed
