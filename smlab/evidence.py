@@ -133,13 +133,15 @@ def sort(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def ours_row(model: str, key: str, table: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
-    """Give the figures that the run recorded of a model; not every column is about every model."""
+    """Give the figures that the run recorded of a model; in a `sparse` table not every column is about every model."""
     row: dict[str, Any] = {"model": model, "ours": True, "source": "here"}
     for column, ending in table["columns"].items():
         if (metric := f"{key}_{ending}") in run["metrics"]:
             row[column] = run["metrics"][metric]
-        elif [model, column] == [table["target"][name] for name in ("model", "column")] or len(table["columns"]) == 1:
+        elif not table.get("sparse") or [model, column] == [table["target"][name] for name in ("model", "column")]:
             raise SmlabError(f"run {run['id']} of {run['notebook']} recorded no {metric!r} (table column {column!r})")
+    if len(row) == 3:
+        raise SmlabError(f"run {run['id']} of {run['notebook']} recorded nothing of {model!r} (metrics {key}_…)")
     return row
 
 

@@ -157,8 +157,8 @@ def read_policies(files: Mapping[str, Member]) -> Trial:
         raise DataError(next(iter(files.values())).container.parent, "must hold logs of both policies, random and bts")
     note = (
         "Impressions of a fashion shop in November 2019. The items of one arm were drawn at random, those of the other "
-        "by Thompson sampling; which arm a visitor met was drawn by chance, and the owners' sample takes as many rows "
-        "of each, so that their numbers tell nothing. Impressions of one page are rows of their own."
+        "by Thompson sampling; which arm an impression met was drawn by chance, and the owners' sample takes as many "
+        "rows of each, so that their numbers tell nothing. Impressions of one page are rows of their own."
     )
     covariates = ["campaign", "position", *USER]
     nothing = pd.DataFrame(columns=sieve.COLUMNS)

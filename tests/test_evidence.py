@@ -59,6 +59,20 @@ def test_a_recorded_figure_that_is_missing_is_an_error_with_its_name():
         evidence.judge(table, run)
 
 
+def test_only_a_sparse_table_may_leave_a_column_out_and_never_its_target():
+    table = {"columns": {"error": "error", "off": "off"}, "ours": {"A": "a", "all": "all"}, "published": []}
+    table["target"] = {"model": "all", "column": "off", "at_most": 0.1}
+    run = {"id": "x", "notebook": "03_x", "metrics": {"a_error": 0.2, "all_off": 0.0}}
+    with pytest.raises(Exception, match="recorded no 'a_off'"):
+        evidence.judge(table, run)
+    table["sparse"] = True
+    assert evidence.judge(table, run)["holds"]
+    with pytest.raises(Exception, match="recorded nothing of 'A'"):
+        evidence.judge(table, run | {"metrics": {"all_off": 0.0}})
+    with pytest.raises(Exception, match="recorded no 'all_off'"):
+        evidence.judge(table, run | {"metrics": {"a_error": 0.2, "all_error": 0.1}})
+
+
 def test_at_most_targets_put_the_smallest_first_and_judge_the_other_way():
     table = {
         "columns": {"RMSE": "rmse"},
