@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 READY := .venv/.ready
 JOBS ?=
+# Tests on all cores, each with one thread: two that share their cores only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(or $(JOBS),auto) --dist worksteal
 # The environment's own kernel wins over kernels of the same name that the user registered elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1
 
@@ -20,11 +22,11 @@ run: $(READY)  ## environment, real data, every notebook, reports, runs/index.ht
 	@$(BIN)/smlab run --all $(if $(JOBS),--jobs $(JOBS))
 
 test: $(READY)  ## the tests (slow ones: make test-all)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 	@echo "All tests passed. Slow ones too: make test-all. Style and types: make check."
 
 test-all: $(READY)  ## every test, slow ones too
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 check: $(READY)  ## ruff for code and notebooks, types
 	@$(BIN)/ruff check .

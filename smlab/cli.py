@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   smlab run 03 --help                           its parameters: type, default, meaning
   smlab run --offline                           without network, on the sample data
   smlab sweep 03 -p model=ease,item-knn -p seed=0,1,2 --jobs 2
+  smlab forecast peyton-manning                 every series of a dataset, four weeks ahead
   smlab evidence                                the published tables we stand beside
 """
 
@@ -138,6 +139,24 @@ def add_other_commands(words: Any, folders: Parser) -> None:
     one.add_argument("--json", action="store_true", help="print JSON")
     one.add_argument("--offline", action="store_true", help="take only data that is here already")
     one.set_defaults(function=commands.show_evidence)
+    one = words.add_parser(
+        "forecast",
+        parents=[folders],
+        help="forecast every series of a dataset into one table",
+        description="Forecast all series of a dataset, of your folder with series.csv (time, value, series) too, check "
+        "the model on their last steps beside the seasonal naive, and write a table: series, time, mean, quantiles.",
+    )
+    one.add_argument("name", metavar="NAME", help="name of a dataset or of a folder in --data-dir")
+    models = ("lags", "mean", "ets", "arima", "naive")
+    one.add_argument("--model", choices=models, default="lags", metavar="MODEL", help=f"{', '.join(models)} (lags)")
+    one.add_argument("--horizon", type=positive, metavar="STEPS", help="steps ahead (of days: 28)")
+    one.add_argument("--season", type=positive, metavar="STEPS", help="steps of a round (of days: 7)")
+    one.add_argument("--freq", metavar="STEP", help="length of a step, such as D or h; found from the stamps if absent")
+    one.add_argument("--how", choices=("sum", "mean", "last"), metavar="HOW", help="sum, mean or last of a step's rows")
+    one.add_argument("--zone", metavar="ZONE", help="whose clock times without a zone are on, such as Europe/Berlin")
+    one.add_argument("--out", type=Path, metavar="FILE", help="the table (default: runs/forecasts/NAME.csv)")
+    one.add_argument("--offline", action="store_true", default=None, help="take only data that is here already")
+    one.set_defaults(function=commands.forecast_series)
     one = words.add_parser("data", help="the datasets: list, get, path, remove")
     actions = one.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, help_text in (

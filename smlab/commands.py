@@ -202,6 +202,20 @@ def list_evidence(tables: dict[str, dict[str, Any]], as_json: bool) -> int:
     return 0
 
 
+def forecast_series(options: argparse.Namespace) -> int:
+    from smlab import manyforecasts
+    from smlab.series import load_series
+
+    data = load_series(
+        options.name, options.data_dir, freq=options.freq, how=options.how, zone=options.zone, offline=options.offline
+    )
+    ahead = manyforecasts.forecast_all(data, options.model, horizon=options.horizon, season=options.season, show=True)
+    to = manyforecasts.write(ahead, options.out or runs_folder(options) / "forecasts" / f"{data.name}.csv")
+    print(manyforecasts.as_text(data, ahead, options.model))
+    print(f"Forecasts: {relative(to)}")
+    return 0
+
+
 def manage_data(options: argparse.Namespace) -> int:
     from smlab import catalog
 

@@ -14,17 +14,15 @@ conformal inference under distribution shift; Stankevičiūtė, Alaa & van der S
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from smlab.checks import UsageError
+from smlab.checks import UsageError, nearest
 from smlab.countscores import LEVELS
-from smlab.forecast import Forecaster
 from smlab.quantiles import AdaptiveConformal, _pairs, _place
-from smlab.rolling import rolling
 
 Floats = NDArray[np.float64]
 
@@ -64,47 +62,27 @@ def conform(
     return pd.concat(out).sort_index()
 
 
-class Conformed:
-    """Any model with intervals that held from its last origins: fit, predict.
+def coming(rolled: pd.DataFrame, model: str, forecast: pd.DataFrame, *, band: int = 7) -> pd.DataFrame:
+    """Give a forecast of what is to come, with intervals that all forecasts of `rolled` have moved (adaptive).
 
     Parameters
     ----------
-    model : with fit and predict
-    horizon, every, origins : of the forecasts that set the intervals
-    band : steps ahead whose errors are taken together
+    rolled : of `rolling`; the first half of its origins starts, the rest is followed
+    model : whose forecasts of one series they are
+    forecast : of the same model, from the end of the series: by time, with the quantiles and `mean`
     """
-
-    def __init__(
-        self, model: Forecaster, *, horizon: int = 28, every: int = 7, origins: int = 12, band: int = 7
-    ) -> None:
-        self.model, self.season, self.horizon, self.every = model, model.season, horizon, every
-        self.origins, self.band = origins, band
-
-    def fit(self, y: pd.Series | pd.DataFrame, *, show: bool = False) -> Self:
-        """Forecast from the last origins, keep the errors, then fit the model to all of y."""
-        how: dict[str, Any] = {"season": self.season, "horizon": self.horizon, "every": self.every}
-        past = rolling(y, {type(self.model).__name__: self.model}, origins=self.origins, show=show, **how)
-        past = past.dropna(subset=["y", 0.5])
-        self._Q = {
-            key: {miss: _quantile(E, miss) for miss, E in _scores(part).items()}
-            for key, part in past.groupby(["series", (past["step"] - 1) // self.band])
-        }
-        self.model.fit(y, show=show)
-        self.notes_ = self.model.notes_
-        return self
-
-    def predict(self, h: int) -> pd.DataFrame:
-        """Give the next h steps, columns as of the model."""
-        if h > self.horizon:  # a model that has not been fitted says so itself
-            raise UsageError(f"h={h}: the intervals were set for horizon={self.horizon} steps")
-        out = self.model.predict(h)
-        series = out.index.get_level_values(0) if out.index.nlevels > 1 else [key[0] for key in self._Q][:1] * h
-        keys = list(zip(series, np.tile(np.arange(h) // self.band, len(out) // h), strict=True))
-        for miss, (a, b) in _pairs(out[list(LEVELS)]).items():
-            Q = np.array([self._Q.get(key, {}).get(miss, 0.0) for key in keys])
-            out[a], out[b] = out[a] - Q, out[b] + Q
-        out[list(LEVELS)] = np.sort(out[list(LEVELS)].to_numpy(float), axis=1)
-        return out
+    past, n = rolled[rolled["model"] == model], len(forecast)
+    if past.empty or past["series"].nunique() != 1:
+        raise UsageError(f"earlier forecasts of {model!r} must be of one series; {nearest(model, rolled['model'])}")
+    origins = np.sort(past["origin"].unique())
+    now = forecast.index[0] - (forecast.index[1] - forecast.index[0]) if n > 1 else past["time"].max()
+    about = {"model": model, "series": past["series"].iloc[0], "origin": now, "step": np.arange(1, n + 1)}
+    # an outcome joins from the first origin on that knows it: what stands in for those to come is never looked at
+    rows = forecast.rename_axis("time").reset_index().assign(**about, y=forecast[0.5].to_numpy(), scale=np.nan)
+    both = pd.concat([past, rows[past.columns]], ignore_index=True)
+    moved = conform(both, origins[len(origins) // 2], adaptive=True, band=band)
+    moved = moved[moved["origin"] == now].sort_values("step").set_index("time")
+    return moved[list(forecast.columns)]
 
 
 def _scores(part: pd.DataFrame) -> dict[float, Floats]:

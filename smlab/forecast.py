@@ -5,7 +5,7 @@
 
 A frame has a series in each column; NaN is a gap. `notes_` says series by series what was odd. In a frame a series
 that cannot be forecast gets NaN and a note; alone it is an error. Quantiles come from what a model learnt about its own
-errors; `rolling.Conformed` makes those of any model hold.
+errors; `conformed` makes those of any model hold.
 
 References: Hyndman & Athanasopoulos (2021), Forecasting: principles and practice, chapters 5 and 13.
 """

@@ -200,9 +200,9 @@ class LagTrees(_Lagged):
         season: int = 7,
         horizon: int = 28,
         n_lags: int = 14,
-        epochs: int = 100,
-        learning_rate: float = 0.05,
-        n_leaves: int = 15,
+        epochs: int = 50,
+        learning_rate: float = 0.1,
+        n_leaves: int = 8,
         holidays: Iterable[Any] = (),
         seed: int = 0,
     ) -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from smlab.checks import UsageError
-from smlab.conformed import Conformed, conform
+from smlab.conformed import coming, conform
 from smlab.countscores import LEVELS
 from smlab.forecast import SeasonalNaive
 from smlab.lagged import Lags
@@ -84,21 +84,20 @@ def test_outcomes_never_measured_are_left_out():
     assert np.isfinite(got[list(LEVELS)].to_numpy()).all()
 
 
-def test_a_model_with_its_own_conformed_intervals():
-    """The same as conform would give at the end of the series; the median stays the model's."""
-    y = simulated("stays", 500, 0)
-    model = Conformed(Lags(horizon=14), horizon=14, every=14, origins=12)
-    got, raw = model.fit(y).predict(14), Lags(horizon=14).fit(y).predict(14)
-    assert ((got[0.9] - got[0.1]) != (raw[0.9] - raw[0.1])).all()
-    np.testing.assert_allclose(got["mean"], raw["mean"])
-    both = Conformed(Lags(horizon=14), horizon=14, every=14, origins=12).fit(pd.DataFrame({"a": y, "b": 2 * y}))
-    np.testing.assert_allclose(both.predict(14).loc["a"], got)
-    np.testing.assert_allclose(both.predict(14).loc["b"], 2 * got)
+def test_what_is_to_come_has_the_intervals_it_would_have_had_as_one_origin_more():
+    """The last origin, its outcomes not yet known, gets what `conform` gave it; the median stays the model's."""
+    y = simulated("stays", 700, 0)
+    rolled = rolling(y, {"lags": Lags(horizon=14)}, horizon=14, origins=20)
+    origins, raw = np.sort(rolled["origin"].unique()), Lags(horizon=14).fit(y[:-14]).predict(14)
+    got = coming(rolled[rolled["origin"] < origins[-1]], "lags", raw)
+    then = conform(rolled, origins[19 // 2], adaptive=True)
+    np.testing.assert_allclose(got, then[then["origin"] == origins[-1]][list(got.columns)])
+    assert (got[0.9] - got[0.1] != raw[0.9] - raw[0.1]).all() and got["mean"].equals(raw["mean"])
 
 
 def test_bad_calls_are_sentences():
     rolled = rolling(simulated("stays", 300, 0), {"m": SeasonalNaive()}, horizon=7, origins=5)
     with pytest.raises(UsageError, match="14 earlier outcomes cannot show a 0.95 interval; 19 are needed"):
         conform(rolled, np.sort(rolled["origin"].unique())[2])
-    with pytest.raises(UsageError, match="h=29: the intervals were set for horizon=28 steps"):
-        Conformed(SeasonalNaive()).predict(29)
+    with pytest.raises(UsageError, match="earlier forecasts of 'n' must be of one series"):
+        coming(rolled, "n", rolled)

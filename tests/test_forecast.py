@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from smlab.checks import UsageError
-from smlab.conformed import Conformed
 from smlab.etsarima import ARIMA, ETS
 from smlab.forecast import COLUMNS, Logged, Mean, SeasonalNaive, calendar, filled, stepped, waves
 from smlab.lagged import Lags, LagTrees
@@ -25,7 +24,6 @@ MODELS = {  # small ones: these tests are about what all promise
     "lstm": lambda: LSTM(epochs=1, n_hidden=4, window=14, horizon=21),
     "mean": lambda: Mean([SeasonalNaive(), Lags(horizon=21)]),
     "logged": lambda: Logged(Lags(horizon=21)),
-    "conformed": lambda: Conformed(SeasonalNaive(), origins=5),
 }
 
 
@@ -105,8 +103,6 @@ def test_what_cannot_be_forecast_is_a_sentence(model, values):
 
 def test_in_a_frame_the_others_are_forecast(model):
     """A series without values, a constant one and a usable one: NaN, the constant, and what it has alone."""
-    if isinstance(model, Conformed):
-        pytest.skip("its intervals are those of the series' own errors, checked in test_conformed")
     y, alone = noise(), copy.deepcopy(model)
     both = pd.DataFrame({"none": np.nan, "flat": 3.0, "views": y})
     got = model.fit(both).predict(4)
