@@ -216,7 +216,7 @@ def backtest(planned: pd.DataFrame, actual: pd.Series, past: pd.Series, work: Wo
     flat = np.full(len(M), _flat(before, hours, work))
     plans = {"plan": planned["agents"].to_numpy()[known], "flat": flat, "hindsight": _best(M, hours, work)}
     start = times.normalize().min()
-    week = np.asarray((times - start).days // 7)
+    week = np.unique((times - start).days // 7, return_inverse=True)[1]  # weeks that nobody planned do not count
     if week.max() < 1:
         raise UsageError("a backtest needs two weeks or more: its interval is over weeks")
     cost = {name: np.bincount(week, _costs(N, M, hours, work)) for name, N in plans.items()}

@@ -174,6 +174,9 @@ def test_costs_of_a_week_by_hand():
     table = backtest(planned, came, past, MAIL)
     assert table.loc["plan", "cost"].value == 7 * (2 * 8 * 20 + 40 * 5)
     assert table.loc["plan", "late"] == 0.2 and table.loc["plan", "hours"] == 7 * 16
+    apart = planned.set_axis(planned.index[:7].append(planned.index[7:] + pd.Timedelta(days=21)))
+    again = backtest(apart, pd.Series(200.0, apart.index), past, MAIL)  # three weeks between that nobody planned
+    assert again.loc["plan", "cost"].value == table.loc["plan", "cost"].value
     assert table.loc["flat", "hours"] == 7 * 24  # a third costs 160 and answers 40, worth 200
     assert table.loc["flat", "cost"] == table.loc["hindsight", "cost"]
 
