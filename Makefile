@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 JOBS ?=
 # Tests on all cores, each with one thread: two that share their cores only wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(or $(JOBS),auto) --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(or $(JOBS),auto) --dist loadfile
 # The environment's own kernel wins over kernels of the same name that the user registered elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1
 

@@ -99,7 +99,7 @@ def locate(name: str, *, data_dir: str | Path | None = None, offline: bool = Fal
     Parameters
     ----------
     data_dir : the user's own folder; None means `SMLAB_DATA`
-    offline : look at nothing but `data/sample/<name>/` of the project
+    offline : look at nothing but `data/sample/<name>/` of the project, where a made-up dataset always is
 
     Raises
     ------
@@ -108,10 +108,8 @@ def locate(name: str, *, data_dir: str | Path | None = None, offline: bool = Fal
     """
     _valid(name)
     if offline:
-        root = project_root()
-        folder = root / "data" / "sample" / name if root else None
-        return _survey(name, folder, "sample") if folder and folder.is_dir() else None
-    return _own(name, data_dir) or _cached(name)
+        return _sample(name)
+    return _own(name, data_dir) or _cached(name) or _made_up(name)
 
 
 def get(name: str, *, data_dir: str | Path | None = None, source: str | None = None, progress: bool = True) -> Located:
@@ -128,7 +126,7 @@ def get(name: str, *, data_dir: str | Path | None = None, source: str | None = N
     SmlabError
         If a fetched file has another SHA-256 than it must, or cannot be written.
     """
-    if source is None and (found := _own(name, data_dir)):
+    if source is None and (found := _own(name, data_dir) or _made_up(name)):
         return found
     dataset = describe(name)
     sources = [_source(dataset, source)] if source else list(dataset.sources)
@@ -154,6 +152,17 @@ def remove(name: str) -> int:
         return cache.remove(cache_dir(), _valid(name))
     except OSError as error:
         raise SmlabError(f"cannot remove {name} from the cache {cache_dir()} ({error})") from error
+
+
+def _sample(name: str) -> Located | None:
+    root = project_root()
+    folder = root / "data" / "sample" / name if root else None
+    return _survey(name, folder, "sample") if folder and folder.is_dir() else None
+
+
+def _made_up(name: str) -> Located | None:
+    """Find a sample that stands for no real dataset, such as customer-queries."""
+    return None if name in names() else _sample(name)
 
 
 def _valid(name: str) -> str:

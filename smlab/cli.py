@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from smlab import __version__, commands
+from smlab import __version__, commands, outboxcommand
 from smlab.checks import SmlabError, UsageError, nearest
 
 EXAMPLES = """examples:
@@ -26,6 +26,7 @@ EXAMPLES = """examples:
   smlab sweep 03 -p model=ease,item-knn -p seed=0,1,2 --jobs 2
   smlab forecast peyton-manning                 every series of a dataset, four weeks ahead
   smlab evidence                                the published tables we stand beside
+  smlab outbox list proposed                    what waits for a person's word
 """
 
 
@@ -139,6 +140,28 @@ def add_other_commands(words: Any, folders: Parser) -> None:
     one.add_argument("--json", action="store_true", help="print JSON")
     one.add_argument("--offline", action="store_true", help="take only data that is here already")
     one.set_defaults(function=commands.show_evidence)
+    add_forecast_command(words, folders)
+    one = words.add_parser("data", help="the datasets: list, get, path, remove")
+    actions = one.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, help_text in (
+        ("list", "all datasets, and which of them are here"),
+        ("get", "fetch datasets into the cache, checked by their hash"),
+        ("path", "print where a dataset lies"),
+        ("remove", "delete a dataset from the cache (never your own copies)"),
+    ):
+        action = actions.add_parser(name, help=help_text)
+        if name != "list":
+            action.add_argument("names", nargs="+", metavar="NAME", help="name of a dataset")
+        if name == "get":
+            action.add_argument("--source", metavar="SOURCE", help="take this source only (see `smlab data list`)")
+        action.add_argument("--data-dir", type=Path, metavar="DIR", help="your own copies, searched first")
+        action.set_defaults(function=commands.manage_data)
+    add_outbox_commands(words)
+    one = words.add_parser("doctor", parents=[folders], help="check Python, torch, kernel, package index and disk")
+    one.set_defaults(function=commands.check_health)
+
+
+def add_forecast_command(words: Any, folders: Parser) -> None:
     one = words.add_parser(
         "forecast",
         parents=[folders],
@@ -157,23 +180,40 @@ def add_other_commands(words: Any, folders: Parser) -> None:
     one.add_argument("--out", type=Path, metavar="FILE", help="the table (default: runs/forecasts/NAME.csv)")
     one.add_argument("--offline", action="store_true", default=None, help="take only data that is here already")
     one.set_defaults(function=commands.forecast_series)
-    one = words.add_parser("data", help="the datasets: list, get, path, remove")
+
+
+def add_outbox_commands(words: Any) -> None:
+    one = words.add_parser(
+        "outbox",
+        help="what may go out: list, show, approve, reject, publish",
+        description="Proposals wait for a person's word. Publishing is a rehearsal unless --to names a server; then "
+        "the token is read from SMLAB_MASTODON_TOKEN and goes to the hosts of SMLAB_MASTODON_HOSTS only.",
+    )
     actions = one.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, help_text in (
-        ("list", "all datasets, and which of them are here"),
-        ("get", "fetch datasets into the cache, checked by their hash"),
-        ("path", "print where a dataset lies"),
-        ("remove", "delete a dataset from the cache (never your own copies)"),
+        ("list", "every proposal and its state"),
+        ("show", "all of a proposal, and who did what when"),
+        ("approve", "allow proposals to go out"),
+        ("reject", "forbid proposals to go out, approved ones too"),
+        ("publish", "send what is approved and due; a rehearsal without --to"),
     ):
         action = actions.add_parser(name, help=help_text)
-        if name != "list":
-            action.add_argument("names", nargs="+", metavar="NAME", help="name of a dataset")
-        if name == "get":
-            action.add_argument("--source", metavar="SOURCE", help="take this source only (see `smlab data list`)")
-        action.add_argument("--data-dir", type=Path, metavar="DIR", help="your own copies, searched first")
-        action.set_defaults(function=commands.manage_data)
-    one = words.add_parser("doctor", parents=[folders], help="check Python, torch, kernel, package index and disk")
-    one.set_defaults(function=commands.check_health)
+        action.add_argument("--file", type=Path, metavar="FILE", help="the outbox (SMLAB_OUTBOX, else outbox.db)")
+        if name == "list":
+            action.add_argument("states", nargs="*", metavar="STATE", help="only these, such as proposed")
+        elif name != "publish":
+            action.add_argument("keys", nargs="+", metavar="KEY", help="key of a proposal")
+        if name in ("approve", "reject", "publish"):
+            action.add_argument("--who", metavar="NAME", help="who does this (default: the user of this machine)")
+        if name in ("approve", "reject"):
+            action.add_argument("--note", default="", metavar="TEXT", help="kept with the decision")
+        if name == "publish":
+            action.add_argument("--dry-run", action="store_true", help="write what would go; the default")
+            action.add_argument("--to", metavar="URL", help="send to this Mastodon server")
+            action.add_argument("--out", type=Path, metavar="FILE", help="where a rehearsal writes")
+            action.add_argument("--channel", metavar="NAME", help="only what is for it (with --to: mastodon)")
+            action.add_argument("--limit", type=positive, metavar="N", help="at most so many")
+        action.set_defaults(function=outboxcommand.run)
 
 
 def positive(text: str) -> int:

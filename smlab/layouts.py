@@ -2,7 +2,7 @@
 
 A folder or a zip file may hold more than one format; the first of `FORMATS` whose ratings file is there
 counts, then the first of `CLICKS`, of `POSTS`, of `STREAMS`, of `SPLITS`, of `PURCHASES`, of `CUSTOMERS`,
-of `REACTIONS`, of `EXPERIMENTS`, of `SERIES`.
+of `REACTIONS`, of `EXPERIMENTS`, of `SERIES`, of `INTENTS`, of `PICTURES`.
 """
 
 from __future__ import annotations
@@ -146,6 +146,14 @@ SERIES: dict[str, dict[str, tuple[str, ...]]] = {
         "windows": ("combined_windows.json",),
     },
 }  # fmt: skip
+# queries with what their writers want
+INTENTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "intents-csv": {"queries": ("intents.csv", "intents.tsv")},
+    "clinc150": {"queries": ("data_full.json",), "domains": ("domains.json",)},
+    "smp2017": {"queries": ("smp2017_31intents.csv",)},
+}
+# pictures that are packed; a folder of pictures needs no format
+PICTURES: dict[str, dict[str, tuple[str, ...]]] = {"twemoji": {"pictures": ("twemoji.zip",)}}
 KNOWN = "u.data, ratings.dat, ratings.csv or NAME.inter"
 KNOWN_CLICKS = "clicks.csv, KAG_conversion_data.csv, NAME.train.libfm or random-all.csv (of open-bandit)"
 KNOWN_PURCHASES = "purchases.csv, purchases.tsv, CDNOW_master.txt or online_retail.csv.xz"
@@ -153,6 +161,7 @@ KNOWN_CUSTOMERS = "customers.csv, customers.tsv or the files of a dataset that s
 KNOWN_REACTIONS = "reactions.csv, reactions.tsv or the files of a dataset that smlab data list names"
 KNOWN_EXPERIMENTS = "experiment.csv, experiment.tsv or the files of a dataset that smlab data list names"
 KNOWN_SERIES = "series.csv, series.tsv or the files of a dataset that smlab data list names"
+KNOWN_INTENTS = "intents.csv, intents.tsv or the files of a dataset that smlab data list names"
 KNOWN_POSTS = "posts.csv, posts.tsv or the files of a dataset that smlab data list names"
 
 
@@ -186,7 +195,8 @@ def recognise(names: Iterable[str], dataset: str = "") -> tuple[str, dict[str, s
 
 def _log(paths: list[PurePosixPath], dataset: str) -> tuple[str, dict[str, str]] | None:
     streams = {f: roles for f, roles in STREAMS.items() if dataset.split("-")[0] == f}
-    known = CLICKS | POSTS | LEXICONS | streams | SPLITS | PURCHASES | CUSTOMERS | REACTIONS | EXPERIMENTS | SERIES
+    known = CLICKS | POSTS | LEXICONS | streams | SPLITS | PURCHASES | CUSTOMERS
+    known |= REACTIONS | EXPERIMENTS | SERIES | INTENTS | PICTURES
     for format_, roles in known.items():
         found = {role: _first(paths, patterns) for role, patterns in roles.items()}
         needed = list(found.values())[:2]

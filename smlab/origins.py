@@ -76,8 +76,8 @@ class Dataset:
     files : the official files that the cache holds, each with its SHA-256 (None where no owner publishes one)
     unpacked : bytes that the members of its archives may hold together, with room
     sources : in order of preference; empty where the owners ask everybody to come to them
-    kind : "ratings", "choices", "clicks", "posts", "lexicons", "purchases", "customers", "reactions", "experiments" or
-        "series"
+    kind : "ratings", "choices", "clicks", "posts", "lexicons", "purchases", "customers", "reactions", "experiments",
+        "series", "intents" or "pictures"
     how : how to get a dataset without sources, a sentence without its full stop
     """
 

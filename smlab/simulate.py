@@ -24,7 +24,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from smlab import adsamples, atomic, experimentsamples, postsamples, purchasesamples, reactionsamples, seriessamples
+from smlab import (
+    adsamples,
+    atomic,
+    experimentsamples,
+    intentsamples,
+    picturesamples,
+    postsamples,
+    purchasesamples,
+    reactionsamples,
+    seriessamples,
+)
 from smlab.checks import UsageError
 from smlab.side_tables import GENRES
 
@@ -235,6 +245,8 @@ def write_samples(folder: Path) -> None:
     reactionsamples.write_samples(folder)
     experimentsamples.write_samples(folder)
     seriessamples.write_samples(folder)
+    picturesamples.write_samples(folder)
+    intentsamples.write_samples(folder)
 
 
 if __name__ == "__main__":

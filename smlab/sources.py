@@ -11,6 +11,8 @@ from smlab import (
     ad_sources,
     customer_sources,
     experiment_sources,
+    intent_sources,
+    picture_sources,
     post_sources,
     reaction_sources,
     restore,
@@ -192,5 +194,7 @@ DATASETS = {
         *reaction_sources.DATASETS,
         *experiment_sources.DATASETS,
         *series_sources.DATASETS,
+        *picture_sources.DATASETS,
+        *intent_sources.DATASETS,
     )
 }

@@ -574,6 +574,8 @@ def test_catalog_is_consistent():
             "reactions",
             "experiments",
             "series",
+            "pictures",
+            "intents",
         )
         assert bool(dataset.how) == (not dataset.sources)
         assert dataset.citation and dataset.licence and dataset.rows > 0

@@ -26,7 +26,8 @@ HEAVY = {
 }
 MODELS = {
     "ctr.py", "clicknets.py", "sentiment.py", "neighbors.py", "factors.py", "neumf.py", "knn_raters.py", "kmeans.py",
-    "densities.py", "bgnbd.py", "engagement.py", "forecast.py", "abtest.py", "bandits.py", "content.py",
+    "densities.py", "bgnbd.py", "engagement.py", "forecast.py", "abtest.py", "bandits.py", "ngrams.py",
+    "textlstm.py", "gan.py", "diffusion.py",
 }  # fmt: skip
 
 
@@ -68,11 +69,14 @@ def test_model_is_passed_what_it_needs(name):
         "raters.py",
         "leastsquares.py",
         "kmeans.py",
+        "writers.py",
+        "makers.py",
     }
     beside = {
         "engagement.py": {"ctr.py", "auc.py"},  # puts the one logistic regression beside other kinds of model
         "abtest.py": {"metrics.py", "calibration.py", "power.py"},  # a test is its interval
         "forecast.py": {"countscores.py", "progress.py"},  # the levels of quantiles, and a bar for many series
+        "textlstm.py": {"atomic.py"},  # saves its weights whole or not at all
         "bandits.py": {"metrics.py", "policies.py"},  # plays the policies, and says how sure the regret is
     }
     assert imports(name) <= shared | parts | beside.get(name, set())

@@ -147,6 +147,9 @@ SMALL = {
     "16_themes": {"n_themes": 6, "n_factors": 20},
     "18_profiles": {"n_worlds": 3, "most_segments": 5},
     "17_why_and_fair": {"n_people": 2500, "explained": 40},
+    "09_content": {"epochs": 1, "n": 40},
+    "20_pictures": {"point_epochs": 80, "epochs": 60, "flow_epochs": 20, "size": 16},
+    "11_campaign_loop": {"n_worlds": 6, "n_users": 400, "n_changes": 0},
 }
 # What the planted structure of the sample, or of the simulation in a notebook, must show.
 SHOWS = {
@@ -225,6 +228,27 @@ SHOWS = {
         "in shuffled columns they are not": lambda m: m["stability_shuffled"]["high"] < m["stability"]["low"],
         "nor is there a cluster": lambda m: m["clusters_shuffled"] == 1,
         "segments know of columns they never saw": lambda m: m["best_known"]["low"] > 0.5,
+    },
+    "09_content": {
+        "what is clicked can be learnt": lambda m: m["pairs_right"]["low"] > m["pairs_by_length"]["high"],
+        "cautious runs of words are copies": lambda m: m["near_copies_5gram"]["value"] > 0.05,
+        "the guard catches most and refuses few": lambda m: (
+            m["bad_caught"]["low"] > 0.8 and m["good_refused"]["high"] < 0.05
+        ),
+    },
+    "10_customer_service": {
+        "intents are learnt": lambda m: m["chosen_accuracy"]["low"] > 0.5,
+        "what is none of ours is seen": lambda m: m["chosen_oos_recall"]["low"] > 0.5,
+        "wrong answers are few": lambda m: m["wrong"]["value"] < 0.35,
+    },
+    "20_pictures": {
+        "all modes are found": lambda m: m["modes"] >= 6,
+        "two real parts are nearest": lambda m: m["frechet_floor"]["value"] < m["frechet"]["value"],
+        "nothing is copied": lambda m: m["nearer"]["high"] < 0.9,
+    },
+    "11_campaign_loop": {
+        "learning earns": lambda m: m["closed"]["low"] > m["closed_by_popularity"]["value"],
+        "nothing is doubled": lambda m: m["doubled"] == 0 and m["published"] == 13,
     },
     "12_ad_reports": {
         "pooled rates beat the overall rate": lambda m: m["pooled_to_the_regression_gain"]["high"] < 0,
