@@ -14,11 +14,13 @@ import hashlib
 import io
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
 
-from smlab.checks import shorten
+from smlab import atomic
+from smlab.checks import UsageError, shorten
 
 FORMULA = tuple("=+-@＝＋－＠")
 CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)))  # but for tabs and ends of lines
@@ -56,6 +58,22 @@ def as_csv(table: pd.DataFrame) -> str:
         cells = [_printable(c) if isinstance(c, str) else c for c in row]
         rows.writerow([f"'{c}" if isinstance(c, str) and c.lstrip().startswith(FORMULA) else c for c in cells])
     return "\ufeff" + out.getvalue()  # the mark tells spreadsheets that it is UTF-8
+
+
+def export(table: pd.DataFrame, folder: str | Path) -> list[Path]:
+    """Write plan.ics and plan.csv into a folder, which is made if it is not there.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be written.
+    """
+    to = Path(folder).expanduser()
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        return [atomic.write(to / "plan.ics", as_ics(table)), atomic.write(to / "plan.csv", as_csv(table))]
+    except OSError as error:
+        raise UsageError(f"{to}: the plan cannot be written there ({error.strerror or error})") from error
 
 
 def _printable(text: str) -> str:

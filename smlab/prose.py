@@ -27,7 +27,7 @@ _INLINE = r"(?:\\.|\{(?:\\.|[^{}\\])*\}|[^$\\\n]|\n(?![ \t]*\n))"
 _DISPLAY = r"(?:\\.|(?!\$\$)[^\\])"
 _FENCE = r"^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n(?s:.*?)(?:^[ ]{0,3}(?P=fence)|\Z)"
 _CODE = r"(?P<ticks>`++)(?s:.+?)(?<!`)(?P=ticks)(?!`)"
-_DOLLARS = rf"\$\$(?P<block>{_DISPLAY}++)\$\$|\$(?P<inline>{_INLINE}++)\$"
+_DOLLARS = rf"\$\$(?P<block>{_DISPLAY}+)\$\$|\$(?P<inline>{_INLINE}+)\$"  # ++ of a group fails before Python 3.11.5
 _DOUBLE = r"\\\\\[(?P<block2>(?s:.+?))\\\\\]|\\\\\((?P<inline2>(?s:.+?))\\\\\)"
 _SINGLE = r"\\\[(?P<block3>(?s:.+?))\\\]|\\\((?P<inline3>(?s:.+?))\\\)"
 _NAMES = "(?:equation|align|gather|multline|alignat|eqnarray|split|cases)"

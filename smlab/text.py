@@ -73,7 +73,7 @@ def _pattern(kind: str) -> re.Pattern[str]:
     mention, tag = r"@\w++(?:'s(?!\w))?+", f"#++{more}++"
     if kind == "zh":  # on Weibo names hold Han and hyphens, #a topic stands between two#, [泪] is an emoticon
         latin = rf"(?!{LINK})[A-Za-z0-9]++(?![@._'%{KEYCAP}])"
-        word = rf"(?:{latin})?+[{HAN}]++(?:{latin}[{HAN}]*+)*+|{word}"
+        word = rf"(?:{latin})?[{HAN}]++(?:{latin}[{HAN}]*+)*|{word}"  # ?+ of a group fails before Python 3.11.5
         mention, tag = r"@[\w-]{1,30}", rf"\[[^\W_]{{1,8}}\]|#[^#\s]{{1,40}}#|{tag}"
     picture = "" if kind == "ascii" else PICTURE
     parts = [LINK + REST, word, picture, NUMBER, MASKED, FACE, mention, tag, SAME, r"\S"]

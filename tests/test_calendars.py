@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from smlab import calendars
 from smlab.calendars import as_csv, as_ics
+from smlab.checks import UsageError
 
 STAMP = datetime(2026, 3, 1, 9)
 TEXTS = [
@@ -107,3 +109,12 @@ def test_table_comes_back_and_numbers_stay_numbers():
 def read_csv(text):
     csv.field_size_limit(10**7)
     return list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+
+
+def test_export_writes_both_files_and_says_where_it_cannot(tmp_path):
+    table = pd.DataFrame({"key": ["a"], "text": ["Tea"], "channel": ["x"], "audience": ["all"], "value": [1.0],
+                          "time": [pd.Timestamp("2027-03-22 09:00")], "local": ["2027-03-22 09:00 +0000"]})  # fmt: skip
+    paths = calendars.export(table, tmp_path / "new" / "folder")
+    assert [p.name for p in paths] == ["plan.ics", "plan.csv"] and "BEGIN:VEVENT" in paths[0].read_text()
+    with pytest.raises(UsageError, match="the plan cannot be written there"):
+        calendars.export(table, "/dev/null/plan")

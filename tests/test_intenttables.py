@@ -43,12 +43,12 @@ def test_chinese_queries_are_read(tmp_path):
     assert (data.intents, data.language, data.frame["text"][2]) == (["app", "bus"], "zh", "开,QQ")
 
 
-@pytest.mark.parametrize(("text", "split"), [("text,intent\na,x\nb,y\nc,oos\n", None),
+@pytest.mark.parametrize(("text", "split"), [("text,intent\na,x\nb,y\nc,oos\n", "train"),
                                              ("intent;split;text\nx;train;a\ny;test;\"b;c\"\n", "test")])  # fmt: skip
 def test_own_queries_are_read(tmp_path, text, split):
     data = read_intents(located(tmp_path, "intents-csv", queries=text))
     assert data.intents == ["x", "y"] and "queries of your own" in data.note
-    assert (len(data.part(split)) == 1) if split else ("split" not in data.frame)
+    assert len(data.part(split)) == (3 if split == "train" else 1)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,23 @@ def test_official_sizes():
                      ("validation", False): 3000, ("validation", True): 100}  # fmt: skip
     assert len(clinc.intents) == 150 and clinc.frame["domain"].nunique() == 11
     assert smp.frame["split"].value_counts().to_dict() == {"train": 2299, "validation": 770, "test": 667}
+
+
+def test_own_queries_without_a_split_are_cut_within_each_intent_and_the_note_says_so(tmp_path):
+    rows = [f"{intent} {i},{intent}" for intent in ("pay", "send", "oos") for i in range(20)] + ["pay 3,pay"]
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / "intents.csv").write_text("\n".join(["text,intent", *rows]), encoding="utf-8")
+    found = load_intents("desk", tmp_path)
+    assert "No split is given" in found.note
+    counts = found.frame.drop_duplicates("text").groupby(["intent", "split"]).size()
+    assert counts["pay"].to_dict() == counts["oos"].to_dict() == {"test": 4, "train": 12, "validation": 4}
+    assert found.frame.groupby("text")["split"].nunique().max() == 1
+    assert load_intents("desk", tmp_path).frame.equals(found.frame)
+
+
+def test_a_missing_validation_part_is_taken_from_train(tmp_path):
+    rows = [f"{intent} {i},{intent},{'train' if i < 15 else 'test'}" for intent in ("pay", "send") for i in range(20)]
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / "intents.csv").write_text("\n".join(["text,intent,split", *rows]), encoding="utf-8")
+    frame = load_intents("desk", tmp_path).frame
+    assert frame["split"].value_counts().to_dict() == {"train": 24, "test": 10, "validation": 6}
