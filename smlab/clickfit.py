@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smlab import atomic, training
+from smlab import training, weightfiles
 from smlab.auc import auc
 from smlab.checks import UsageError, nearest
 from smlab.clicklayers import Table
@@ -152,22 +152,14 @@ class ClickNet:
     def save(self, path: str | Path) -> Path:
         """Write weights, sizes and hyper-parameters to a file that `load` reads; no code is in it."""
         self._need_fitted()
-        state = {"class": type(self).__name__, "settings": self._settings(), "sizes": self.sizes_.tolist()}
-        with atomic.writing(Path(path)) as out:
-            torch.save(state | {"weights": self.module_.state_dict()}, out)
-        return Path(path)
+        state = {"settings": self._settings(), "sizes": self.sizes_.tolist(), "weights": self.module_.state_dict()}
+        return weightfiles.save(path, type(self).__name__, state)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "auto") -> Self:
         """Read what `save` of the same class wrote."""
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            name, settings = state["class"], state["settings"]
-        except Exception as error:
-            raise UsageError(f"{path} is no saved {cls.__name__}: {str(error).splitlines()[0]}") from None
-        if name != cls.__name__:
-            raise UsageError(f"{path} holds a {name}; load it with {name}.load")
-        hyper: dict[str, Any] = settings | {"device": device}
+        state = weightfiles.load(path, cls.__name__, "settings")
+        hyper: dict[str, Any] = state["settings"] | {"device": device}
         net = cls(**hyper)
         with training.seeded(net.seed):
             net._start(state["sizes"])

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from smlab import atomic, training
+from smlab import training, weightfiles
 from smlab.checks import UsageError
 from smlab.training import Log, Schedule
 
@@ -103,23 +103,16 @@ class Maker:
     def save(self, path: str | Path) -> Path:
         """Write weights and hyper-parameters to a file that `load` reads; no code is in it."""
         self._need_fitted()
-        held: dict[str, Any] = {"class": type(self).__name__, "settings": asdict(self), "shape": list(self.shape_)}
-        held |= {"centre": torch.tensor(self.centre_), "spread": self.spread_, "history": self.history_}
-        with atomic.writing(Path(path)) as out:
-            torch.save(held | {"weights": {k: m.state_dict() for k, m in self._modules().items()}}, out)
-        return Path(path)
+        held: dict[str, Any] = {"settings": asdict(self), "shape": list(self.shape_), "history": self.history_}
+        held |= {"centre": torch.tensor(self.centre_), "spread": self.spread_}
+        weights = {k: m.state_dict() for k, m in self._modules().items()}
+        return weightfiles.save(path, type(self).__name__, held | {"weights": weights})
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "auto") -> Self:
         """Read what `save` of the same class wrote."""
-        try:
-            held = torch.load(path, map_location="cpu", weights_only=True)
-            name, settings = held["class"], held["settings"]
-        except Exception as error:
-            raise UsageError(f"{path} is no saved {cls.__name__}: {str(error).splitlines()[0]}") from None
-        if name != cls.__name__:
-            raise UsageError(f"{path} holds a {name}; load it with {name}.load")
-        maker = cls(**settings | {"device": device})
+        held = weightfiles.load(path, cls.__name__, "settings")
+        maker = cls(**held["settings"] | {"device": device})
         with training.seeded(maker.seed):
             maker._start(tuple(held["shape"]), held["centre"].numpy(), held["spread"])
         for key, module in maker._modules().items():

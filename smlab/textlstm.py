@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smlab import atomic, training
+from smlab import training, weightfiles
 from smlab.checks import UsageError
 from smlab.training import Log, Schedule
 from smlab.writers import START, Floats, Ints, Reader, Unit, Writer
@@ -94,19 +94,16 @@ class TextLSTM(Writer):
         """Write a file that `load` reads: settings, vocabulary and weights; no code is in it."""
         self.encode([])  # an error where nothing has been learnt
         settings = {name: getattr(self, name) for name in SETTINGS}
-        state = {"class": "TextLSTM", "settings": settings, "tokens": self.tokens_, "longest": self.longest_}
-        with atomic.writing(Path(path)) as out:
-            torch.save(state | {"weights": self.module_.state_dict()}, out)
-        return Path(path)
+        state = {"settings": settings, "tokens": self.tokens_, "longest": self.longest_}
+        return weightfiles.save(path, "TextLSTM", state | {"weights": self.module_.state_dict()})
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "auto") -> Self:
         """Read what `save` wrote."""
+        state = weightfiles.load(path, "TextLSTM", "settings", "tokens", "longest", "weights")
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            settings, tokens = state["settings"], state["tokens"]
-            model = cls(**settings, device=device)
-            model._set_tokens(tokens, state["longest"])
+            model = cls(**state["settings"], device=device)
+            model._set_tokens(state["tokens"], state["longest"])
             model._start()
             model.module_.load_state_dict(state["weights"])
         except Exception as error:

@@ -58,7 +58,16 @@ def test_file_imports_only_lower_layers(name):
 
 @pytest.mark.parametrize("name", sorted(MODELS & set(FILES)))
 def test_model_is_passed_what_it_needs(name):
-    shared = {"checks.py", "features.py", "encoding.py", "training.py", "text.py", "ranking.py", "similarity.py"}
+    shared = {
+        "checks.py",
+        "features.py",
+        "encoding.py",
+        "training.py",
+        "weightfiles.py",
+        "text.py",
+        "ranking.py",
+        "similarity.py",
+    }
     parts = {
         "clickfit.py",
         "clicklayers.py",
@@ -76,7 +85,6 @@ def test_model_is_passed_what_it_needs(name):
         "engagement.py": {"ctr.py", "auc.py"},  # puts the one logistic regression beside other kinds of model
         "abtest.py": {"metrics.py", "calibration.py", "power.py"},  # a test is its interval
         "forecast.py": {"countscores.py", "progress.py"},  # the levels of quantiles, and a bar for many series
-        "textlstm.py": {"atomic.py"},  # saves its weights whole or not at all
         "bandits.py": {"metrics.py", "policies.py"},  # plays the policies, and says how sure the regret is
     }
     assert imports(name) <= shared | parts | beside.get(name, set())
