@@ -54,8 +54,8 @@ class Flow(Maker):
         rate = self.learning_rate or (3e-3 if points else 1e-3)
         self._d = int(torch.Size(self.shape_).numel())
         units = 2 * self._units
-        self.network_: nn.Module = _Network(self._d, units).to(self.device_)
-        self.mean_: nn.Module = _Network(self._d, units).to(self.device_)
+        self.network_: nn.Module = _Network(self._d, units, points).to(self.device_)
+        self.mean_: nn.Module = _Network(self._d, units, points).to(self.device_)
         self._mean = Mean(self.network_, self.mean_, self.decay)
         return [torch.optim.Adam(self.network_.parameters(), lr=rate, fused=True)]
 
@@ -92,10 +92,14 @@ def speed(x: Tensor, x_t: Tensor, t: Tensor, least: float = LEAST) -> Tensor:
 
 
 class _Network(nn.Module):
-    """x_t (B, d) and t (B, 1) to x̂ (B, d): what is already right of x_t goes past the layers."""
+    """x_t (B, d) and t (B, 1) to x̂ (B, d); of points what is already right of x_t may go past the layers.
 
-    def __init__(self, d: int, units: int) -> None:
+    Of pictures it may not: noise that goes past them comes out again, and is never unlearnt.
+    """
+
+    def __init__(self, d: int, units: int, past: bool) -> None:
         super().__init__()
+        self.past = past
         self.first = nn.Linear(d + 2 * WAVES, units)
         self.layers = nn.ModuleList(nn.Linear(units + 2 * WAVES, units) for _ in range(2))
         self.last = nn.Linear(units, d)
@@ -107,4 +111,4 @@ class _Network(nn.Module):
         h = functional.silu(self.first(torch.cat([x_t, clock], dim=1)))
         for layer in self.layers:
             h = h + functional.silu(layer(torch.cat([h, clock], dim=1)))
-        return cast(Tensor, self.last(h) + t * x_t)
+        return cast(Tensor, self.last(h) + t * x_t if self.past else self.last(h))
