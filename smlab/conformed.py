@@ -69,13 +69,12 @@ def coming(rolled: pd.DataFrame, model: str, forecast: pd.DataFrame, *, band: in
     ----------
     rolled : of `rolling`; the first half of its origins starts, the rest is followed
     model : whose forecasts of one series they are
-    forecast : of the same model, from the end of the series: by time, with the quantiles and `mean`
+    forecast : of the same model, from the last time of `rolled` on: by time, with the quantiles and `mean`
     """
     past, n = rolled[rolled["model"] == model], len(forecast)
     if past.empty or past["series"].nunique() != 1:
         raise UsageError(f"earlier forecasts of {model!r} must be of one series; {nearest(model, rolled['model'])}")
-    origins = np.sort(past["origin"].unique())
-    now = forecast.index[0] - (forecast.index[1] - forecast.index[0]) if n > 1 else past["time"].max()
+    origins, now = np.sort(past["origin"].unique()), past["time"].max()
     about = {"model": model, "series": past["series"].iloc[0], "origin": now, "step": np.arange(1, n + 1)}
     # an outcome joins from the first origin on that knows it: what stands in for those to come is never looked at
     rows = forecast.rename_axis("time").reset_index().assign(**about, y=forecast[0.5].to_numpy(), scale=np.nan)

@@ -95,6 +95,18 @@ def test_what_is_to_come_has_the_intervals_it_would_have_had_as_one_origin_more(
     assert (got[0.9] - got[0.1] != raw[0.9] - raw[0.1]).all() and got["mean"].equals(raw["mean"])
 
 
+def test_months_of_unlike_length_lose_no_outcome():
+    """From the end of February on: its outcome is the last that is known, and moves the intervals."""
+    y = simulated("stays", 300, 0).set_axis(pd.date_range("2000-03-01", periods=300, freq="MS"))  # ends in February
+    rolled = rolling(y, {"m": SeasonalNaive(season=12)}, season=12, horizon=2, every=1, origins=80)
+    raw = SeasonalNaive(season=12).fit(y).predict(2)
+    plain = coming(rolled, "m", raw, band=2)
+    last = rolled["time"] == rolled["time"].max()
+    assert rolled.loc[last, "time"].iloc[0].month == 2
+    rolled.loc[last, "y"] += 1000
+    assert not np.allclose(plain, coming(rolled, "m", raw, band=2))
+
+
 def test_bad_calls_are_sentences():
     rolled = rolling(simulated("stays", 300, 0), {"m": SeasonalNaive()}, horizon=7, origins=5)
     with pytest.raises(UsageError, match="14 earlier outcomes cannot show a 0.95 interval; 19 are needed"):
